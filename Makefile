@@ -1,0 +1,40 @@
+# pgsql-ha: build, check, test, show, install.
+
+CARGO     ?= cargo
+PREFIX    ?=
+OCF_ROOT  ?= /usr/lib/ocf
+AGENTS     = $(PREFIX)$(OCF_ROOT)/resource.d
+SBINDIR   ?= /usr/sbin
+BINARY     = target/release/pgsql-ha
+
+.PHONY: all setup check test demo bench install uninstall
+
+all:
+	$(CARGO) build --release
+
+# Installs what the tests, the demo and the benchmark run: Debian's packages. Needs root.
+setup:
+	scripts/setup
+
+# Quick: format, lints, dependencies, unit tests, layering. Run it before each commit.
+check:
+	scripts/check
+
+# Everything, on real clusters in namespaces. Does its own set-up. Needs root.
+test: setup
+	scripts/test
+
+# A real three-host cluster on one screen. KEEP=1 leaves it up. Needs root.
+demo: setup all
+	$(CARGO) run --release --quiet -p testbed --bin demo -- $(if $(KEEP),--keep)
+
+# Side by side with the shell agent. STOCK=<checkout of ClusterLabs/resource-agents>. Needs root.
+bench: setup all
+	$(CARGO) run --release --quiet -p testbed --bin bench -- $(if $(STOCK),--stock $(STOCK))
+
+# As ocf:heartbeat:pgsql (the stock file is kept as pgsql.stock) and as ocf:pgsql-ha:pgsql.
+install: all
+	scripts/install $(BINARY) $(AGENTS) $(PREFIX)$(SBINDIR)
+
+uninstall:
+	scripts/uninstall $(AGENTS) $(PREFIX)$(SBINDIR)

@@ -1,0 +1,221 @@
+//! The agent: parse the environment, then observe, decide and execute until the action is done.
+//!
+//! The only place that sleeps, and the only one that turns an outcome into an exit code.
+
+use std::time::Duration;
+
+use log::{debug, info, warn};
+
+use crate::decide::decide;
+use crate::execute::execute;
+use crate::facts;
+use crate::model::action::Action;
+use crate::model::node::NodeName;
+use crate::model::observation::{Attempt, Observation, Taken};
+use crate::model::settings::Settings;
+use crate::model::step::Step;
+use crate::model::verdict::{Failure, Outcome, Reason, Verdict};
+use crate::observe::Observer;
+use crate::ocf::environment::Environment;
+use crate::ocf::exit_code::{ExitCode, of_outcome};
+use crate::ocf::log::{Log, exit_reason, report};
+use crate::ocf::validate::{Context, validate};
+use crate::ocf::{notification, settings};
+use crate::pacemaker::Tools;
+use crate::postgres::session::Session;
+use crate::postgres::version::Version;
+use crate::system::identity::{User, acting_as_root};
+use crate::world::{Clock, World};
+
+/// How long the agent waits before it looks again.
+const LOOK_AGAIN: Duration = Duration::from_millis(30);
+
+/// How long it waits before it tries a failed step again.
+const TRY_AGAIN: Duration = Duration::from_millis(250);
+
+/// More steps than any action needs: an action that takes them is going round in circles.
+const STEPS_MAX: usize = 500;
+
+/// Runs one action to its end and returns the exit code.
+#[must_use]
+pub fn run(action: Action, environment: &Environment) -> ExitCode {
+    Log::new(environment, "pgsql").install();
+    let (settings, mut faults) = settings::parse(environment);
+    // Stop and monitor do not depend on a configuration that may be gone with its file system.
+    let validates = match action {
+        Action::Start | Action::Promote | Action::ValidateAll => true,
+        Action::Stop
+        | Action::Status
+        | Action::Monitor
+        | Action::Demote
+        | Action::Notify
+        | Action::MetaData
+        | Action::Methods
+        | Action::Usage => false,
+    };
+    if validates {
+        let context = Context::new(action, environment);
+        faults.extend(validate(&settings, &facts::gather(&settings), &context));
+        if let Some(code) = report(&faults) {
+            return code;
+        }
+    }
+    if action == Action::ValidateAll {
+        return ExitCode::Success;
+    }
+    match prepare(action, settings, environment) {
+        Ok((world, observer)) => conclude(action, &drive(action, world, observer)),
+        Err(code) => code,
+    }
+}
+
+/// Opens the handles. Without the database user there can be no instance, so that a stop has
+/// nothing to do and a monitor nothing to find.
+fn prepare(
+    action: Action,
+    settings: Settings,
+    environment: &Environment,
+) -> Result<(World, Observer), ExitCode> {
+    let user = match User::lookup(&settings.pgdba) {
+        Ok(Some(user)) => user,
+        Ok(None) => return Err(without_user(action, &settings)),
+        Err(error) => {
+            exit_reason(&format!("cannot look up the user {}: {error}", settings.pgdba));
+            return Err(ExitCode::Generic);
+        }
+    };
+    if !acting_as_root() && !user.is_me() {
+        exit_reason(&format!("must be run as root or {}", settings.pgdba));
+        return Err(ExitCode::Permission);
+    }
+    let clock = Clock::start(environment.timeout().unwrap_or(action.advised_timeout()));
+    let tools = Tools::new(environment.sbin_dir());
+    let local = local_node(&settings, environment, &tools, &clock);
+    let probe = environment.is_probe(action);
+    let observer = Observer::new(action, &settings, notification::parse(environment), probe);
+    let world = World {
+        version: Version::of_directory(&settings, &user).ok(),
+        session: Session::new(&settings, &user),
+        log_mark: None,
+        local,
+        tools,
+        clock,
+        user,
+        settings,
+    };
+    Ok((world, observer))
+}
+
+fn without_user(action: Action, settings: &Settings) -> ExitCode {
+    match action {
+        Action::Stop | Action::Notify => ExitCode::Success,
+        Action::Monitor | Action::Status => ExitCode::NotRunning,
+        Action::Start
+        | Action::Promote
+        | Action::Demote
+        | Action::MetaData
+        | Action::ValidateAll
+        | Action::Methods
+        | Action::Usage => {
+            exit_reason(&format!("User {} doesn't exist", settings.pgdba));
+            ExitCode::Installed
+        }
+    }
+}
+
+/// Pacemaker says on which node an action runs; a person's call has to ask.
+fn local_node(
+    settings: &Settings,
+    environment: &Environment,
+    tools: &Tools,
+    clock: &Clock,
+) -> NodeName {
+    let host_name = || NodeName::new(&facts::host_name());
+    environment.node_name_hint().unwrap_or_else(|| match settings.is_replication() {
+        true => tools.local_node(clock.within(Duration::from_secs(5))).unwrap_or_else(|error| {
+            debug!("the cluster does not tell this node's name: {error}");
+            host_name()
+        }),
+        false => host_name(),
+    })
+}
+
+/// Observes, decides and executes until the action is done or its time is over.
+fn drive(action: Action, mut world: World, mut observer: Observer) -> Outcome {
+    let mut taken = Taken::default();
+    let mut waiting_for: Option<Reason> = None;
+    loop {
+        let seen = observer.observe(&mut world, &taken);
+        match decide(action, &world.settings, &seen) {
+            Verdict::Done(outcome) => return outcome,
+            Verdict::Do(step) => {
+                if let Some(outcome) = given_up(&seen, &step) {
+                    return outcome;
+                }
+                take(&mut world, &mut taken, &seen, step);
+            }
+            Verdict::Wait(reason) => {
+                if seen.time.remaining.is_zero() {
+                    return Outcome::Failed(Failure::Deadline(Box::new(reason)));
+                }
+                if waiting_for.as_ref() != Some(&reason) {
+                    debug!("{reason}. Waiting...");
+                }
+                observer.forget(&reason);
+                waiting_for = Some(reason);
+                pause(LOOK_AGAIN);
+            }
+        }
+    }
+}
+
+/// Tells whether a step is not to be taken any more: the time is over, or the action circles.
+fn given_up(seen: &Observation, step: &Step) -> Option<Outcome> {
+    let error = seen.taken.last(step).and_then(|attempt| attempt.error.clone());
+    if seen.time.remaining.is_zero() {
+        let failure = match error {
+            Some(error) => Failure::StepFailed(Box::new(step.clone()), error),
+            None => Failure::Deadline(Box::new(Reason::Retry(step.purpose().to_owned()))),
+        };
+        return Some(Outcome::Failed(failure));
+    }
+    (seen.taken.0.len() >= STEPS_MAX).then(|| {
+        let error = error.unwrap_or_else(|| "too many steps".to_owned());
+        Outcome::Failed(Failure::StepFailed(Box::new(step.clone()), error))
+    })
+}
+
+fn take(world: &mut World, taken: &mut Taken, seen: &Observation, step: Step) {
+    if seen.taken.last(&step).is_some_and(|attempt| attempt.error.is_some()) {
+        pause(TRY_AGAIN.min(seen.time.remaining));
+    }
+    let error = execute(world, &step, seen).err().map(|error| error.to_string());
+    if let Some(error) = &error {
+        warn!("{}: {error}", step.purpose());
+    }
+    taken.0.push(Attempt { step, ended: world.clock.elapsed(), error });
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that sleeps")]
+fn pause(duration: Duration) {
+    std::thread::sleep(duration);
+}
+
+fn conclude(action: Action, outcome: &Outcome) -> ExitCode {
+    let said = match (action, outcome) {
+        (Action::Start, Outcome::Success) => "PostgreSQL is started.",
+        (Action::Promote, Outcome::Success) => "PostgreSQL is promoted.",
+        (Action::Stop, Outcome::Success) => "PostgreSQL is stopped.",
+        (Action::Monitor | Action::Status, Outcome::NotRunning) => "PostgreSQL is down",
+        (_, Outcome::Success | Outcome::NotRunning | Outcome::RunningPromoted) => "",
+        (_, Outcome::Failed(failure)) => {
+            let hint = failure.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
+            exit_reason(&format!("{failure}{hint}"));
+            ""
+        }
+    };
+    if !said.is_empty() {
+        info!("{said}");
+    }
+    of_outcome(action, outcome)
+}

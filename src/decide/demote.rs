@@ -1,0 +1,128 @@
+//! Demote: a clean shutdown, then the same instance again as a standby.
+
+use std::time::Duration;
+
+use super::ladder::bring_down;
+use super::start::bring_up;
+use super::stop::record_stopped;
+use super::{SUCCESS, fail, try_once};
+use crate::model::cluster::{Cluster, Membership};
+use crate::model::instance::{Answer, ControlState, Postmaster};
+use crate::model::observation::Observation;
+use crate::model::settings::Settings;
+use crate::model::status::{InstanceStatus, PromotionScore};
+use crate::model::step::{ShutdownMode, Step};
+use crate::model::verdict::{Failure, Outcome, Verdict};
+
+/// The least time that a clean shutdown is given. Users set `stop_escalate=0` so that a failing
+/// node is stopped at once; a demotion that loses the shutdown checkpoint, however, may cost the
+/// old primary its place in the new primary's history.
+const CLEAN_SHUTDOWN: Duration = Duration::from_secs(10);
+
+/// How long the new standby may take to accept connections before the demotion ends without
+/// having seen it: the monitor that follows looks again.
+const STANDBY_START: Duration = Duration::from_secs(15);
+
+/// Decides `demote`.
+pub(super) fn demote(settings: &Settings, seen: &Observation) -> Verdict {
+    if !settings.is_replication() {
+        return fail(Failure::NoReplication);
+    }
+    if let Some(verdict) = try_once(seen, step_down(seen)) {
+        return verdict;
+    }
+    let relaunched = seen.taken.tried(&Step::Launch);
+    if relaunched {
+        return return_as_standby(settings, seen);
+    }
+    match (&seen.instance.postmaster, &seen.instance.answer) {
+        (Postmaster::Running { .. }, Answer::Standby(_)) => {
+            return finish(seen, InstanceStatus::Alone);
+        }
+        (Postmaster::Running { .. } | Postmaster::Absent | Postmaster::Orphans { .. }, _) => {}
+    }
+    let patience = settings.stop_escalate.max(CLEAN_SHUTDOWN);
+    if let Some(verdict) = bring_down(seen, patience) {
+        return verdict;
+    }
+    if !was_clean(seen) || stops_anyway(seen) {
+        return stay_stopped(settings, seen);
+    }
+    return_as_standby(settings, seen)
+}
+
+fn step_down(seen: &Observation) -> Vec<Step> {
+    let Some(me) = seen.cluster.seen().and_then(Cluster::me) else { return Vec::new() };
+    let mut steps = Vec::new();
+    if me.score != Some(PromotionScore::Never) {
+        steps.push(Step::SetScore(me.name.clone(), PromotionScore::Never));
+    }
+    if me.baseline.is_some() {
+        steps.push(Step::SetBaseline(None));
+    }
+    steps
+}
+
+/// Tells whether the server wrote its shutdown checkpoint in this very action. A server that was
+/// found dead, or had to be hurried, is left to the next start, which asks more questions.
+fn was_clean(seen: &Observation) -> bool {
+    let hurried = [ShutdownMode::Immediate, ShutdownMode::Kill]
+        .into_iter()
+        .any(|mode| seen.taken.tried(&Step::Shutdown(mode)));
+    let control = seen.instance.control.as_ref().map(|control| &control.state);
+    seen.taken.tried(&Step::Shutdown(ShutdownMode::Fast))
+        && !hurried
+        && control == Some(&ControlState::ShutDown)
+}
+
+/// Tells whether Pacemaker stops this instance in the same transition.
+fn stops_anyway(seen: &Observation) -> bool {
+    seen.notification.stop.contains(&seen.local)
+}
+
+fn stay_stopped(settings: &Settings, seen: &Observation) -> Verdict {
+    try_once(seen, last_one_out(settings, seen))
+        .or_else(|| try_once(seen, record_stopped(settings, seen)))
+        .unwrap_or(SUCCESS)
+}
+
+/// Removes the lock of a primary that is cleanly shut down when no standby runs anywhere, as the
+/// stock agent does: its data is the latest whoever starts next. Nobody may be out of sight.
+fn last_one_out(settings: &Settings, seen: &Observation) -> Option<Step> {
+    let cluster = seen.cluster.seen()?;
+    seen.files.lock?;
+    let others = seen.notification.unpromoted.iter().any(|node| *node != seen.local);
+    let all_in_sight = settings.peers(&cluster.local).filter_map(|name| cluster.node(name)).all(
+        |peer| match peer.membership {
+            Membership::Member | Membership::Down => true,
+            Membership::Lost | Membership::NeverSeen => false,
+        },
+    );
+    let last = seen.notification.present && !others && all_in_sight && was_clean(seen);
+    last.then_some(Step::RemoveLock)
+}
+
+/// Starts the instance as a standby. Whatever goes wrong here, the demotion itself has succeeded:
+/// the instance is no primary. A failed demotion would get the node fenced for nothing.
+fn return_as_standby(settings: &Settings, seen: &Observation) -> Verdict {
+    let launched = seen.taken.last(&Step::Launch).map(|attempt| attempt.ended);
+    match bring_up(settings, seen) {
+        None => finish(seen, InstanceStatus::Alone),
+        Some(Verdict::Done(Outcome::Failed(_))) => stay_stopped(settings, seen),
+        Some(Verdict::Done(Outcome::Success | Outcome::RunningPromoted | Outcome::NotRunning)) => {
+            finish(seen, InstanceStatus::Alone)
+        }
+        Some(Verdict::Wait(_)) if launched.is_some_and(|at| seen.time.elapsed > at + STANDBY_START) => {
+            finish(seen, InstanceStatus::Alone)
+        }
+        Some(verdict @ (Verdict::Wait(_) | Verdict::Do(_))) => verdict,
+    }
+}
+
+fn finish(seen: &Observation, status: InstanceStatus) -> Verdict {
+    let me = seen.cluster.seen().and_then(Cluster::me);
+    let step = me
+        .filter(|me| me.status.as_ref() != Some(&status))
+        .map(|me| Step::SetStatus(me.name.clone(), status));
+    try_once(seen, step).unwrap_or(SUCCESS)
+}

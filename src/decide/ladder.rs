@@ -1,0 +1,48 @@
+//! The ladder by which a server is stopped: fast, immediate, SIGKILL, each within its share.
+
+use std::time::Duration;
+
+use super::fail;
+use crate::model::instance::Postmaster;
+use crate::model::observation::Observation;
+use crate::model::step::{ShutdownMode, Step};
+use crate::model::verdict::{Failure, Reason, Verdict};
+
+/// Returns the next rung, or `None` when nothing of the instance is left in the process table.
+///
+/// `patience` is how long a fast shutdown may take; it never takes more than 60 % of the action's
+/// time, nor do both gentle ways together take more than 80 %.
+pub(super) fn bring_down(seen: &Observation, patience: Duration) -> Option<Verdict> {
+    match seen.instance.postmaster {
+        Postmaster::Absent => return None,
+        Postmaster::Orphans { .. } => return Some(kill(seen)),
+        Postmaster::Running { .. } => {}
+    }
+    let total = seen.time.elapsed + seen.time.remaining;
+    let fast_ends = patience.min(total * 6 / 10);
+    let immediate_ends = (fast_ends + total * 2 / 10).min(total * 8 / 10);
+    let rungs = [(ShutdownMode::Fast, fast_ends), (ShutdownMode::Immediate, immediate_ends)];
+    for (mode, ends) in rungs {
+        if mode == ShutdownMode::Fast && patience.is_zero() {
+            continue;
+        }
+        if seen.time.elapsed < ends {
+            return Some(match seen.taken.tried(&Step::Shutdown(mode)) {
+                true => Verdict::Wait(Reason::ServerStops),
+                false => Verdict::Do(Step::Shutdown(mode)),
+            });
+        }
+    }
+    Some(kill(seen))
+}
+
+fn kill(seen: &Observation) -> Verdict {
+    let kill = Step::Shutdown(ShutdownMode::Kill);
+    match seen.taken.last(&kill) {
+        Some(_) if seen.time.remaining.is_zero() => fail(Failure::CannotStop),
+        Some(last) if seen.time.elapsed < last.ended + Duration::from_millis(500) => {
+            Verdict::Wait(Reason::ServerStops)
+        }
+        Some(_) | None => Verdict::Do(kill),
+    }
+}

@@ -1,0 +1,77 @@
+//! The decisions: pure functions from one observation to one step.
+//!
+//! Nothing here does I/O, reads a clock or logs; only `model` is imported. Each file is one
+//! action's decision, or a rule that several of them share.
+
+mod candidate;
+mod demote;
+mod election;
+mod ladder;
+mod monitor;
+mod notify;
+mod promote;
+mod publish;
+mod start;
+mod stop;
+mod sync_policy;
+#[cfg(test)]
+mod testing;
+
+use crate::model::action::Action;
+use crate::model::observation::{ClusterView, Observation};
+use crate::model::settings::Settings;
+use crate::model::step::Step;
+use crate::model::verdict::{Failure, Outcome, Reason, Verdict};
+
+/// Decides the next step of an action.
+///
+/// The actions that look at nothing (`meta-data`, `methods`, `usage`, `validate-all`) are answered
+/// before anything is observed; asked here, they are done.
+#[must_use]
+pub fn decide(action: Action, settings: &Settings, seen: &Observation) -> Verdict {
+    match action {
+        Action::Start => start::start(settings, seen),
+        Action::Stop => stop::stop(settings, seen),
+        Action::Status => monitor::status(seen),
+        Action::Monitor => monitor::monitor(settings, seen),
+        Action::Promote => promote::promote(settings, seen),
+        Action::Demote => demote::demote(settings, seen),
+        Action::Notify => notify::notify(settings, seen),
+        Action::MetaData | Action::ValidateAll | Action::Methods | Action::Usage => {
+            Verdict::Done(Outcome::Success)
+        }
+    }
+}
+
+const SUCCESS: Verdict = Verdict::Done(Outcome::Success);
+
+fn fail(failure: Failure) -> Verdict {
+    Verdict::Done(Outcome::Failed(failure))
+}
+
+/// Returns the first step that has not been tried: for what is wanted, but must not fail the action.
+fn try_once(seen: &Observation, steps: impl IntoIterator<Item = Step>) -> Option<Verdict> {
+    steps.into_iter().find(|step| !seen.taken.tried(step)).map(Verdict::Do)
+}
+
+/// Returns the first step that has not succeeded: for what the action cannot do without.
+fn insist(seen: &Observation, steps: impl IntoIterator<Item = Step>) -> Option<Verdict> {
+    steps.into_iter().find(|step| !seen.taken.done(step)).map(Verdict::Do)
+}
+
+/// Returns the verdict for an action that cannot go on without the cluster.
+fn without_cluster(seen: &Observation) -> Verdict {
+    match &seen.cluster {
+        ClusterView::Unavailable(error) if seen.time.remaining.is_zero() => {
+            fail(Failure::ClusterUnavailable(error.clone()))
+        }
+        ClusterView::Unavailable(_) | ClusterView::NotAsked | ClusterView::Seen(_) => {
+            Verdict::Wait(Reason::ClusterAnswers)
+        }
+    }
+}
+
+#[cfg(test)]
+mod action_tests;
+#[cfg(test)]
+mod properties;

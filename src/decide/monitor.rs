@@ -1,0 +1,200 @@
+//! Monitor and status: how is the instance, and is the cluster's record of it true?
+
+use super::election::{Standing, standing};
+use super::publish::publish;
+use super::{SUCCESS, fail, try_once};
+use crate::model::cluster::{Cluster, ClusterNode};
+use crate::model::instance::{
+    Answer, DataDirectory, Postmaster, PrimaryReport, Refusal, StandbyReport,
+};
+use crate::model::observation::Observation;
+use crate::model::settings::{ReplicationMode, Settings};
+use crate::model::status::{DataStatus, InstanceStatus, PromotionScore, ReceiverStatus};
+use crate::model::step::Step;
+use crate::model::verdict::{Failure, Outcome, Reason, Verdict};
+
+/// Decides `status`: the process table alone.
+pub(super) fn status(seen: &Observation) -> Verdict {
+    match seen.instance.postmaster {
+        Postmaster::Running { .. } => SUCCESS,
+        Postmaster::Absent | Postmaster::Orphans { .. } => Verdict::Done(Outcome::NotRunning),
+    }
+}
+
+/// Decides `monitor`, recurring or probe.
+pub(super) fn monitor(settings: &Settings, seen: &Observation) -> Verdict {
+    match (&seen.instance.postmaster, &seen.instance.data_directory) {
+        (Postmaster::Absent | Postmaster::Orphans { .. }, DataDirectory::Unreadable(error))
+            if !seen.probe =>
+        {
+            let path = settings.pgdata.clone();
+            return fail(Failure::DataDirectoryUnreadable(path, error.clone()));
+        }
+        (Postmaster::Absent | Postmaster::Orphans { .. }, _) => {
+            return receiver_status(settings, seen, None).unwrap_or(Verdict::Done(Outcome::NotRunning));
+        }
+        (Postmaster::Running { .. }, _) => {}
+    }
+    match &seen.instance.answer {
+        Answer::Primary(report) => primary(settings, seen, report),
+        Answer::Standby(report) => standby(settings, seen, report),
+        Answer::Refused(Refusal::StartingUp) => starting_up(seen),
+        Answer::Refused(Refusal::ShuttingDown) => match seen.time.remaining.is_zero() {
+            true => fail(Failure::NotAccepting("the database system is shutting down".into())),
+            false => Verdict::Wait(Reason::ServerStops),
+        },
+        Answer::Refused(Refusal::Other(error)) => fail(Failure::NotAccepting(error.clone())),
+        Answer::MonitorSqlFailed(error) => fail(Failure::MonitorSql(error.clone())),
+        Answer::Silent(error) => fail(Failure::Silent(error.clone())),
+        Answer::NotAsked => fail(Failure::Silent("it was not asked".into())),
+    }
+}
+
+/// A server that recovers. A standby may take long for it; a primary that restarted itself after a
+/// crash gets the time of this monitor.
+fn starting_up(seen: &Observation) -> Verdict {
+    if seen.files.standby_mark {
+        return SUCCESS;
+    }
+    match seen.time.remaining.is_zero() {
+        true => fail(Failure::NotAccepting("the database system is starting up".into())),
+        false => Verdict::Wait(Reason::ServerStarts),
+    }
+}
+
+fn primary(settings: &Settings, seen: &Observation, report: &PrimaryReport) -> Verdict {
+    let running = match settings.rep_mode {
+        ReplicationMode::None | ReplicationMode::Slave => return plain(settings, seen),
+        ReplicationMode::Async | ReplicationMode::Sync => Verdict::Done(Outcome::RunningPromoted),
+    };
+    let Some(cluster) = seen.cluster.seen() else { return running };
+    if seen.probe {
+        return initial_score(seen, cluster, PromotionScore::PROMOTE_ME).unwrap_or(running);
+    }
+    receiver_status(settings, seen, Some(ReceiverStatus::NormalPrimary))
+        .or_else(|| publish(settings, seen, report, cluster))
+        .unwrap_or(running)
+}
+
+fn standby(settings: &Settings, seen: &Observation, report: &StandbyReport) -> Verdict {
+    match settings.rep_mode {
+        ReplicationMode::None | ReplicationMode::Slave => return plain(settings, seen),
+        ReplicationMode::Async | ReplicationMode::Sync => {}
+    }
+    let Some(cluster) = seen.cluster.seen() else { return SUCCESS };
+    if seen.probe {
+        return initial_score(seen, cluster, PromotionScore::Never).unwrap_or(SUCCESS);
+    }
+    let receiver = match report.receiver {
+        Some(_) => ReceiverStatus::Normal,
+        None => ReceiverStatus::Error,
+    };
+    receiver_status(settings, seen, Some(receiver))
+        .or_else(|| try_once(seen, lock_no_longer_needed(seen, report)))
+        .or_else(|| match cluster.primary() {
+            Some(primary) if primary.name != cluster.local => followed(seen, cluster),
+            Some(_) | None => stand_for_election(settings, seen, report, cluster),
+        })
+        .unwrap_or(SUCCESS)
+}
+
+/// An instance without replication: it answered, and that is all.
+fn plain(settings: &Settings, seen: &Observation) -> Verdict {
+    let receiver = match &seen.instance.answer {
+        Answer::Standby(report) if report.receiver.is_none() => ReceiverStatus::Error,
+        Answer::Standby(_) => ReceiverStatus::Normal,
+        Answer::Primary(_)
+        | Answer::NotAsked
+        | Answer::Refused(_)
+        | Answer::Silent(_)
+        | Answer::MonitorSqlFailed(_) => ReceiverStatus::Error,
+    };
+    receiver_status(settings, seen, Some(receiver)).unwrap_or(SUCCESS)
+}
+
+/// The score of an instance that runs although the cluster has just begun to look at it.
+fn initial_score(seen: &Observation, cluster: &Cluster, score: PromotionScore) -> Option<Verdict> {
+    let me = cluster.me()?;
+    match me.score {
+        Some(_) => None,
+        None => try_once(seen, [Step::SetScore(me.name.clone(), score)]),
+    }
+}
+
+/// A standby with a primary: the primary keeps its record, except for what only it can say.
+fn followed(seen: &Observation, cluster: &Cluster) -> Option<Verdict> {
+    let me = cluster.me()?;
+    let mut steps = Vec::new();
+    if me.score.is_none() {
+        steps.push(Step::SetScore(me.name.clone(), PromotionScore::Never));
+    }
+    if me.data_status == Some(DataStatus::Disconnected) || is_silent(me) {
+        steps.extend(alone(me));
+    }
+    try_once(seen, steps)
+}
+
+/// Tells whether nothing, or no longer the truth, is known of a running standby: the primary does
+/// not overwrite what a node said when it stopped.
+fn is_silent(me: &ClusterNode) -> bool {
+    matches!(
+        me.status,
+        None | Some(InstanceStatus::Stopped | InstanceStatus::Unknown | InstanceStatus::Primary)
+    )
+}
+
+fn alone(me: &ClusterNode) -> Option<Step> {
+    let due = me.status != Some(InstanceStatus::Alone);
+    due.then(|| Step::SetStatus(me.name.clone(), InstanceStatus::Alone))
+}
+
+/// A standby without a primary: says how far its WAL goes, and asks to be promoted if it is first.
+pub(super) fn stand_for_election(
+    settings: &Settings,
+    seen: &Observation,
+    report: &StandbyReport,
+    cluster: &Cluster,
+) -> Option<Verdict> {
+    let me = cluster.me()?;
+    let mut steps: Vec<_> = alone(me).into_iter().collect();
+    if me.score.is_none() {
+        steps.push(Step::SetScore(me.name.clone(), PromotionScore::Never));
+    }
+    if me.wal_position != Some(report.position()) {
+        steps.push(Step::SetPosition(Some(report.position())));
+    }
+    let first = match standing(settings, cluster, report.position()) {
+        Standing::First => true,
+        Standing::Behind(_) | Standing::Unfit(_) | Standing::Awaiting(_) => false,
+    };
+    if first && me.score != Some(PromotionScore::PROMOTE_ME) {
+        steps.push(Step::SetScore(me.name.clone(), PromotionScore::PROMOTE_ME));
+    }
+    try_once(seen, steps)
+}
+
+/// A node that has been primary and now streams on a later timeline is proven to be part of the
+/// new primary's history: PostgreSQL does not follow a timeline that left ours before our end
+/// (`rescanLatestTimeLine` in xlogrecovery.c).
+fn lock_no_longer_needed(seen: &Observation, report: &StandbyReport) -> Option<Step> {
+    let was_primary_on = seen.files.lock?.timeline?;
+    let receiver = report.receiver.as_ref()?;
+    let proven = receiver.streaming && receiver.timeline > Some(was_primary_on);
+    proven.then_some(Step::RemoveLock)
+}
+
+/// Keeps `<rsc>-receiver-status`; `None` removes it.
+fn receiver_status(
+    settings: &Settings,
+    seen: &Observation,
+    actual: Option<ReceiverStatus>,
+) -> Option<Verdict> {
+    if !settings.check_wal_receiver {
+        return None;
+    }
+    let recorded = seen.cluster.seen()?.me()?.receiver_status.clone();
+    if recorded == actual.map(|status| status.to_string()) {
+        return None;
+    }
+    try_once(seen, [Step::SetReceiverStatus(actual)])
+}

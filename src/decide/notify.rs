@@ -1,0 +1,159 @@
+//! Notify: what other instances of the clone have to know, before and after an action.
+//!
+//! Pacemaker ignores the result of a notification, so nothing here fails; it also blocks the
+//! transition until every instance has answered, so everything here is short.
+
+use std::time::Duration;
+
+use super::publish::publish;
+use super::start::elect;
+use super::{SUCCESS, try_once};
+use crate::model::cluster::Cluster;
+use crate::model::instance::{Answer, Postmaster, StandbyReport};
+use crate::model::notification::{NotificationType, NotifiedOperation};
+use crate::model::observation::Observation;
+use crate::model::settings::Settings;
+use crate::model::status::InstanceStatus;
+use crate::model::step::Step;
+use crate::model::verdict::{Reason, Verdict};
+
+/// How long a standby tries to find the new primary at once, rather than at PostgreSQL's own
+/// interval (`wal_retrieve_retry_interval`, 5 s).
+const SEARCH: Duration = Duration::from_secs(2);
+
+/// How often it makes PostgreSQL look again.
+const SEARCH_INTERVAL: Duration = Duration::from_millis(250);
+
+/// How long the standbys of a new cluster wait for each other's WAL positions.
+const POSITIONS: Duration = Duration::from_secs(2);
+
+/// Decides `notify`.
+pub(super) fn notify(settings: &Settings, seen: &Observation) -> Verdict {
+    let (Some(event), Some(cluster)) = (seen.notification.event, seen.cluster.seen()) else {
+        return SUCCESS;
+    };
+    match event {
+        (NotificationType::Pre, NotifiedOperation::Promote) => before_promotion(seen),
+        (NotificationType::Post, NotifiedOperation::Promote) => after_promotion(seen, cluster),
+        (NotificationType::Post, NotifiedOperation::Demote) => after_demotion(seen, cluster),
+        (NotificationType::Post, NotifiedOperation::Start) => {
+            refresh(settings, seen, cluster).or_else(|| open_election(settings, seen, cluster))
+        }
+        (NotificationType::Post, NotifiedOperation::Stop) => refresh(settings, seen, cluster),
+        (
+            NotificationType::Pre,
+            NotifiedOperation::Start | NotifiedOperation::Stop | NotifiedOperation::Demote,
+        ) => None,
+    }
+    .unwrap_or(SUCCESS)
+}
+
+fn local_standby(seen: &Observation) -> Option<&StandbyReport> {
+    match (&seen.instance.postmaster, &seen.instance.answer) {
+        (Postmaster::Running { .. }, Answer::Standby(report)) => Some(report),
+        (
+            Postmaster::Running { .. } | Postmaster::Absent | Postmaster::Orphans { .. },
+            Answer::Standby(_)
+            | Answer::Primary(_)
+            | Answer::NotAsked
+            | Answer::Refused(_)
+            | Answer::Silent(_)
+            | Answer::MonitorSqlFailed(_),
+        ) => None,
+    }
+}
+
+/// Every standby says how far its WAL goes, so that the one to be promoted can fetch what it lacks.
+fn before_promotion(seen: &Observation) -> Option<Verdict> {
+    let report = local_standby(seen)?;
+    // The end of WAL may still move while the last of it is replayed; the first word is enough,
+    // for a candidate compares it with what it has itself.
+    let said = seen.taken.0.iter().any(|attempt| matches!(attempt.step, Step::SetPosition(Some(_))));
+    (!said).then(|| Verdict::Do(Step::SetPosition(Some(report.position()))))
+}
+
+fn after_promotion(seen: &Observation, cluster: &Cluster) -> Option<Verdict> {
+    let me = cluster.me()?;
+    let mut steps = Vec::new();
+    if me.wal_position.is_some() || me.xlog_location.is_some() {
+        steps.push(Step::SetPosition(None));
+    }
+    let promoted_here = seen.notification.promote.contains(&seen.local);
+    if !promoted_here && me.baseline.is_some() {
+        steps.push(Step::SetBaseline(None));
+    }
+    try_once(seen, steps).or_else(|| match promoted_here {
+        true => None,
+        false => find_primary(seen),
+    })
+}
+
+/// Wakes the standby's recovery, which retries its connection when it is told to read its
+/// configuration again (`WaitForWALToBecomeAvailable` in xlogrecovery.c).
+fn find_primary(seen: &Observation) -> Option<Verdict> {
+    let report = local_standby(seen)?;
+    if report.is_streaming() || seen.time.elapsed > SEARCH || seen.time.remaining.is_zero() {
+        return None;
+    }
+    Some(match seen.taken.last(&Step::Reload) {
+        Some(last) if seen.time.elapsed < last.ended + SEARCH_INTERVAL => {
+            Verdict::Wait(Reason::StreamingBegins)
+        }
+        Some(_) | None => Verdict::Do(Step::Reload),
+    })
+}
+
+fn after_demotion(seen: &Observation, cluster: &Cluster) -> Option<Verdict> {
+    let report = local_standby(seen)?;
+    let me = cluster.me()?;
+    let demoted_here = seen.notification.demote.contains(&seen.local);
+    let another = seen
+        .notification
+        .promoted
+        .iter()
+        .any(|node| !seen.notification.demote.contains(node));
+    if demoted_here || another {
+        return None;
+    }
+    let mut steps = Vec::new();
+    if me.baseline.is_none() {
+        steps.push(Step::SetBaseline(Some(report.wal_end)));
+    }
+    if me.status != Some(InstanceStatus::Alone) {
+        steps.push(Step::SetStatus(me.name.clone(), InstanceStatus::Alone));
+    }
+    try_once(seen, steps)
+}
+
+/// A standby came or went: the primary's record follows at once.
+fn refresh(settings: &Settings, seen: &Observation, cluster: &Cluster) -> Option<Verdict> {
+    match &seen.instance.answer {
+        Answer::Primary(report) => publish(settings, seen, report, cluster),
+        Answer::Standby(_)
+        | Answer::NotAsked
+        | Answer::Refused(_)
+        | Answer::Silent(_)
+        | Answer::MonitorSqlFailed(_) => None,
+    }
+}
+
+/// Without a primary the standbys elect one, now that all of them have started.
+fn open_election(settings: &Settings, seen: &Observation, cluster: &Cluster) -> Option<Verdict> {
+    let report = local_standby(seen)?;
+    if cluster.primary().is_some() {
+        return None;
+    }
+    let verdict = elect(settings, seen, report, cluster);
+    let silent: Vec<_> = seen
+        .notification
+        .start
+        .iter()
+        .filter_map(|name| cluster.node(name))
+        .filter(|node| node.name != cluster.local && node.wal_position.is_none())
+        .map(|node| node.name.clone())
+        .collect();
+    verdict.or_else(|| {
+        let wait = !silent.is_empty() && seen.time.elapsed < POSITIONS;
+        wait.then_some(Verdict::Wait(Reason::Positions(silent)))
+    })
+}

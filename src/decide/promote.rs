@@ -1,0 +1,258 @@
+//! Promote: fetch what reachable peers have beyond us, record, lock, promote, make slots.
+
+use std::time::Duration;
+
+use super::candidate::is_fit;
+use super::ladder::bring_down;
+use super::start::{bring_up, once_or_fail};
+use super::{SUCCESS, fail, insist, try_once, without_cluster};
+use crate::model::cluster::{Cluster, ClusterNode, ClusterRole, Membership};
+use crate::model::instance::{Answer, Postmaster, PrimaryReport, Refusal, StandbyReport};
+use crate::model::observation::Observation;
+use crate::model::settings::{ReplicationMode, Settings};
+use crate::model::slot::SlotName;
+use crate::model::status::{DataStatus, InstanceStatus, PromotionScore};
+use crate::model::step::Step;
+use crate::model::sync_names::SyncNames;
+use crate::model::verdict::{Failure, Reason, Verdict};
+use crate::model::wal::{Timeline, WalPosition};
+
+/// How long a promotion waits for peers that have not said how far their WAL goes. They were asked
+/// in the notification before, so that whoever has not answered by now is hardly alive.
+const POSITIONS: Duration = Duration::from_secs(1);
+
+/// Decides `promote`.
+pub(super) fn promote(settings: &Settings, seen: &Observation) -> Verdict {
+    if !settings.is_replication() {
+        return fail(Failure::NoReplication);
+    }
+    let Some(cluster) = seen.cluster.seen() else { return without_cluster(seen) };
+    if restarting(settings, seen) {
+        return restart_as_primary(settings, seen, cluster);
+    }
+    match (&seen.instance.postmaster, &seen.instance.answer) {
+        (Postmaster::Absent | Postmaster::Orphans { .. }, _) => {
+            match seen.taken.done(&Step::PromoteServer) {
+                true => fail(Failure::ServerDied(seen.instance.last_fatal.clone())),
+                false => fail(Failure::NotAStandby),
+            }
+        }
+        (Postmaster::Running { .. }, Answer::Primary(report)) => {
+            finish(settings, seen, report, cluster)
+        }
+        (Postmaster::Running { .. }, Answer::Standby(report)) => {
+            standby(settings, seen, report, cluster)
+        }
+        (Postmaster::Running { .. }, Answer::Refused(Refusal::Other(error))) => {
+            fail(Failure::NotAccepting(error.clone()))
+        }
+        (Postmaster::Running { .. }, Answer::MonitorSqlFailed(error)) => {
+            fail(Failure::MonitorSql(error.clone()))
+        }
+        (Postmaster::Running { .. }, Answer::Silent(error)) if seen.time.remaining.is_zero() => {
+            fail(Failure::Silent(error.clone()))
+        }
+        (Postmaster::Running { .. }, Answer::Refused(Refusal::StartingUp | Refusal::ShuttingDown))
+        | (Postmaster::Running { .. }, Answer::Silent(_) | Answer::NotAsked) => {
+            Verdict::Wait(Reason::PromotionEnds)
+        }
+    }
+}
+
+fn standby(
+    settings: &Settings,
+    seen: &Observation,
+    report: &StandbyReport,
+    cluster: &Cluster,
+) -> Verdict {
+    if seen.taken.done(&Step::PromoteServer) {
+        return Verdict::Wait(Reason::PromotionEnds);
+    }
+    let recorded = cluster.me().and_then(|me| me.data_status.as_ref());
+    if let Some(status) = recorded
+        && !is_fit(settings.rep_mode, Some(status))
+    {
+        return fail(Failure::DataOutOfDate(status.clone()));
+    }
+    wal_of_peers(settings, seen, report, cluster)
+        .or_else(|| insist(seen, revoke_all_others(settings, cluster)))
+        .or_else(|| insist(seen, prepare(settings, seen, report, cluster)))
+        .or_else(|| match settings.restart_on_promote {
+            true => bring_down(seen, settings.stop_escalate_in_slave),
+            false => once_or_fail(seen, [Some(Step::PromoteServer)]),
+        })
+        .unwrap_or(Verdict::Wait(Reason::PromotionEnds))
+}
+
+/// Standbys on other nodes that run now and keep running through this transition.
+fn running_peers<'a>(
+    settings: &'a Settings,
+    seen: &'a Observation,
+    cluster: &'a Cluster,
+) -> impl Iterator<Item = &'a ClusterNode> {
+    settings
+        .peers(&cluster.local)
+        .filter_map(|name| cluster.node(name))
+        .filter(|node| node.membership == Membership::Member)
+        .filter(|node| node.role == ClusterRole::Unpromoted)
+        .filter(|node| !seen.notification.stop.contains(&node.name))
+}
+
+/// Fetches WAL that a running peer has beyond ours.
+///
+/// In sync mode none of it was acknowledged, but the peer could not follow a timeline that
+/// leaves its own before its end. Peers that the cluster recorded as disconnected are not asked:
+/// their WAL may be of another history.
+fn wal_of_peers(
+    settings: &Settings,
+    seen: &Observation,
+    report: &StandbyReport,
+    cluster: &Cluster,
+) -> Option<Verdict> {
+    let trusted = |node: &&ClusterNode| node.data_status != Some(DataStatus::Disconnected);
+    let peers: Vec<_> = running_peers(settings, seen, cluster).filter(trusted).collect();
+    let silent: Vec<_> =
+        peers.iter().filter(|p| p.wal_position.is_none()).map(|p| p.name.clone()).collect();
+    if !silent.is_empty() && seen.time.elapsed < POSITIONS {
+        return Some(Verdict::Wait(Reason::Positions(silent)));
+    }
+    let mine = report.position();
+    let ahead = peers
+        .iter()
+        .filter_map(|peer| Some((*peer, peer.wal_position?)))
+        .filter(|(_, theirs)| theirs.timeline == mine.timeline && theirs.lsn > mine.lsn)
+        .max_by_key(|(_, theirs)| theirs.lsn);
+    let (peer, theirs) = ahead?;
+    let follow = Step::FollowPeer(peer.name.clone());
+    match seen.taken.last(&follow) {
+        None => Some(Verdict::Do(follow)),
+        Some(attempt) if seen.time.elapsed < attempt.ended + patience(seen) => {
+            Some(Verdict::Wait(Reason::WalOfPeer(peer.name.clone(), theirs)))
+        }
+        Some(_) => without_wal_of(settings, &peer.name, peer.data_status.as_ref(), theirs, mine),
+    }
+}
+
+/// A third of the action's time may go into fetching WAL.
+fn patience(seen: &Observation) -> Duration {
+    (seen.time.elapsed + seen.time.remaining) / 3
+}
+
+/// A peer is ahead and its WAL did not come. What nobody acknowledged is not worth an outage; what
+/// a client may have been told is.
+fn without_wal_of(
+    settings: &Settings,
+    peer: &crate::model::node::NodeName,
+    recorded: Option<&DataStatus>,
+    theirs: WalPosition,
+    mine: WalPosition,
+) -> Option<Verdict> {
+    is_fit(settings.rep_mode, recorded)
+        .then(|| fail(Failure::PeerAhead(peer.clone(), theirs, mine)))
+}
+
+/// From here on only this node may be promoted, whatever happens next.
+fn revoke_all_others(settings: &Settings, cluster: &Cluster) -> Vec<Step> {
+    let mut steps = Vec::new();
+    for node in settings.peers(&cluster.local).filter_map(|name| cluster.node(name)) {
+        if node.data_status != Some(DataStatus::Disconnected) {
+            steps.push(Step::SetDataStatus(node.name.clone(), DataStatus::Disconnected));
+        }
+        let has_right = node.score.is_some_and(|score| score != PromotionScore::Never);
+        if node.membership == Membership::Member && has_right {
+            steps.push(Step::SetScore(node.name.clone(), PromotionScore::Never));
+        }
+    }
+    steps
+}
+
+fn prepare(
+    settings: &Settings,
+    seen: &Observation,
+    report: &StandbyReport,
+    cluster: &Cluster,
+) -> Vec<Step> {
+    let mut steps = Vec::new();
+    if seen.files.lock.is_none() {
+        steps.push(Step::CreateLock(Timeline(report.timeline.0.saturating_add(1))));
+    }
+    if cluster.me().is_some_and(|me| me.baseline != Some(report.wal_end)) {
+        steps.push(Step::SetBaseline(Some(report.wal_end)));
+    }
+    let nobody = Some(SyncNames::nobody());
+    if settings.rep_mode == ReplicationMode::Sync && seen.files.sync_names != nobody {
+        steps.push(Step::WriteSyncNames(SyncNames::nobody()));
+        steps.push(Step::Reload);
+    }
+    steps
+}
+
+/// Tells whether `restart_on_promote` has begun to restart the server.
+fn restarting(settings: &Settings, seen: &Observation) -> bool {
+    let shut = |attempt: &crate::model::observation::Attempt| {
+        matches!(attempt.step, Step::Shutdown(_) | Step::RemoveStandbyMark)
+    };
+    settings.restart_on_promote && seen.taken.0.iter().any(shut)
+}
+
+fn restart_as_primary(settings: &Settings, seen: &Observation, cluster: &Cluster) -> Verdict {
+    if !seen.taken.tried(&Step::RemoveStandbyMark) {
+        return bring_down(seen, settings.stop_escalate_in_slave)
+            .unwrap_or(Verdict::Do(Step::RemoveStandbyMark));
+    }
+    if let (Postmaster::Running { .. }, Answer::Primary(report)) =
+        (&seen.instance.postmaster, &seen.instance.answer)
+    {
+        return finish(settings, seen, report, cluster);
+    }
+    match seen.instance.postmaster {
+        Postmaster::Absent if !seen.taken.tried(&Step::Launch) => {
+            once_or_fail(seen, [Some(Step::RemoveStandbyMark), Some(Step::Launch)])
+                .unwrap_or(Verdict::Wait(Reason::PromotionEnds))
+        }
+        Postmaster::Absent | Postmaster::Orphans { .. } | Postmaster::Running { .. } => {
+            bring_up(settings, seen).unwrap_or(Verdict::Wait(Reason::PromotionEnds))
+        }
+    }
+}
+
+/// The server accepts writes: slots, and the record that makes it the primary.
+fn finish(
+    settings: &Settings,
+    seen: &Observation,
+    report: &PrimaryReport,
+    cluster: &Cluster,
+) -> Verdict {
+    let mut steps = Vec::new();
+    if seen.files.lock.and_then(|lock| lock.timeline) != Some(report.timeline) {
+        steps.push(Step::CreateLock(report.timeline));
+    }
+    if settings.uses_slots() {
+        for peer in settings.peers(&cluster.local) {
+            let slot = SlotName::of(&settings.replication_slot_name, peer, &settings.node_list);
+            if !report.slots.iter().any(|row| row.name == slot.as_str()) {
+                steps.push(Step::CreateSlot(slot));
+            }
+        }
+    }
+    if let Some(me) = cluster.me() {
+        if me.data_status != Some(DataStatus::Latest) {
+            steps.push(Step::SetDataStatus(me.name.clone(), DataStatus::Latest));
+        }
+    }
+    once_or_fail(seen, steps.into_iter().map(Some))
+        .or_else(|| try_once(seen, announce(cluster)))
+        .unwrap_or(SUCCESS)
+}
+
+fn announce(cluster: &Cluster) -> Vec<Step> {
+    let Some(me) = cluster.me() else { return Vec::new() };
+    let mut steps = Vec::new();
+    if me.score != Some(PromotionScore::PROMOTE_ME) {
+        steps.push(Step::SetScore(me.name.clone(), PromotionScore::PROMOTE_ME));
+    }
+    if me.status != Some(InstanceStatus::Primary) {
+        steps.push(Step::SetStatus(me.name.clone(), InstanceStatus::Primary));
+    }
+    steps
+}

@@ -1,0 +1,237 @@
+//! Start: in the replication modes always as a standby.
+
+use std::time::Duration;
+
+use super::monitor::stand_for_election;
+use super::sync_policy::record_is_binding;
+use super::{SUCCESS, fail, insist, try_once, without_cluster};
+use crate::model::cluster::Cluster;
+use crate::model::instance::{Answer, DataDirectory, Postmaster, Refusal, StandbyReport};
+use crate::model::observation::Observation;
+use crate::model::settings::{ReplicationMode, Settings};
+use crate::model::status::{DataStatus, InstanceStatus, PromotionScore};
+use crate::model::step::{ShutdownMode, Step};
+use crate::model::sync_names::SyncNames;
+use crate::model::verdict::{Failure, Reason, Verdict};
+
+/// How long a launched server may be invisible: `pg_ctl` has returned, the postmaster has not yet
+/// changed into its data directory.
+const LAUNCH_GRACE: Duration = Duration::from_millis(800);
+
+/// Decides `start`.
+pub(super) fn start(settings: &Settings, seen: &Observation) -> Verdict {
+    if !settings.is_replication() {
+        return bring_up(settings, seen).unwrap_or(SUCCESS);
+    }
+    let Some(cluster) = seen.cluster.seen() else { return without_cluster(seen) };
+    match seen.instance.postmaster {
+        Postmaster::Absent | Postmaster::Orphans { .. } if !seen.taken.done(&Step::Launch) => {
+            if let Some(verdict) = insist(seen, clean_record(cluster))
+                .or_else(|| held_by_lock(settings, seen, cluster))
+            {
+                return verdict;
+            }
+        }
+        Postmaster::Absent | Postmaster::Orphans { .. } | Postmaster::Running { .. } => {}
+    }
+    bring_up(settings, seen)
+        .or_else(|| finish(settings, seen, cluster))
+        .unwrap_or(SUCCESS)
+}
+
+/// Launches the server and waits until it takes connections; `None` when it does.
+pub(super) fn bring_up(settings: &Settings, seen: &Observation) -> Option<Verdict> {
+    match seen.instance.postmaster {
+        Postmaster::Absent => Some(launch(settings, seen)),
+        Postmaster::Orphans { .. } => Some(match seen.time.remaining.is_zero() {
+            true => fail(Failure::CannotStop),
+            false => Verdict::Do(Step::Shutdown(ShutdownMode::Kill)),
+        }),
+        Postmaster::Running { .. } => accepting(settings, seen),
+    }
+}
+
+fn launch(settings: &Settings, seen: &Observation) -> Verdict {
+    if let Some(launched) = seen.taken.last(&Step::Launch) {
+        if let Some(error) = &launched.error {
+            let line = seen.instance.last_fatal.clone().unwrap_or_else(|| error.clone());
+            return fail(Failure::ServerDied(Some(line)));
+        }
+        let grace_is_over = seen.time.elapsed >= launched.ended + LAUNCH_GRACE;
+        return match grace_is_over || seen.instance.last_fatal.is_some() {
+            true => fail(Failure::ServerDied(seen.instance.last_fatal.clone())),
+            false => Verdict::Wait(Reason::ServerStarts),
+        };
+    }
+    match &seen.instance.data_directory {
+        DataDirectory::Present => {}
+        DataDirectory::Missing => {
+            return fail(Failure::DataDirectoryMissing(settings.pgdata.clone()));
+        }
+        DataDirectory::Unreadable(error) => {
+            let path = settings.pgdata.clone();
+            return fail(Failure::DataDirectoryUnreadable(path, error.clone()));
+        }
+    }
+    let needs_settings = match settings.rep_mode {
+        ReplicationMode::None => false,
+        ReplicationMode::Slave | ReplicationMode::Async | ReplicationMode::Sync => {
+            !seen.files.standby_settings
+        }
+    };
+    let waits = seen.files.sync_names != Some(SyncNames::nobody());
+    let names = settings.rep_mode == ReplicationMode::Sync && waits;
+    let steps = [
+        Some(Step::PrepareDirectories),
+        names.then(|| Step::WriteSyncNames(SyncNames::nobody())),
+        needs_settings.then_some(Step::WriteStandbySettings),
+        Some(Step::Launch),
+    ];
+    once_or_fail(seen, steps).unwrap_or(Verdict::Wait(Reason::ServerStarts))
+}
+
+/// Takes the steps in order; one that failed fails the action, for it would fail again.
+pub(super) fn once_or_fail(
+    seen: &Observation,
+    steps: impl IntoIterator<Item = Option<Step>>,
+) -> Option<Verdict> {
+    for step in steps.into_iter().flatten() {
+        match seen.taken.last(&step) {
+            None => return Some(Verdict::Do(step)),
+            Some(attempt) => {
+                if let Some(error) = &attempt.error {
+                    return Some(fail(Failure::StepFailed(Box::new(step), error.clone())));
+                }
+            }
+        }
+    }
+    None
+}
+
+/// A postmaster runs: does it take connections?
+fn accepting(settings: &Settings, seen: &Observation) -> Option<Verdict> {
+    let out_of_time = seen.time.remaining.is_zero();
+    match &seen.instance.answer {
+        Answer::Standby(_) => None,
+        Answer::Primary(_) => {
+            settings.is_replication().then(|| fail(Failure::AlreadyPrimary))
+        }
+        // A standby that still recovers is a running standby: ending it would only make the next
+        // start begin again from the same place.
+        Answer::Refused(Refusal::StartingUp) if out_of_time && seen.files.standby_mark => {
+            Some(SUCCESS)
+        }
+        Answer::Refused(Refusal::StartingUp | Refusal::ShuttingDown) if out_of_time => {
+            Some(fail(Failure::NotAccepting("recovery is still running".into())))
+        }
+        Answer::Refused(Refusal::StartingUp | Refusal::ShuttingDown) => {
+            Some(Verdict::Wait(Reason::ServerStarts))
+        }
+        Answer::Refused(Refusal::Other(error)) => {
+            Some(fail(Failure::NotAccepting(error.clone())))
+        }
+        Answer::MonitorSqlFailed(error) => Some(fail(Failure::MonitorSql(error.clone()))),
+        Answer::Silent(error) if out_of_time => Some(fail(Failure::Silent(error.clone()))),
+        Answer::Silent(_) | Answer::NotAsked => Some(Verdict::Wait(Reason::ServerStarts)),
+    }
+}
+
+/// Before a start nothing of an earlier life may be believed of this node.
+fn clean_record(cluster: &Cluster) -> Vec<Step> {
+    let Some(me) = cluster.me() else { return Vec::new() };
+    let mut steps = Vec::new();
+    if me.status != Some(InstanceStatus::Stopped) {
+        steps.push(Step::SetStatus(me.name.clone(), InstanceStatus::Stopped));
+    }
+    if me.baseline.is_some() {
+        steps.push(Step::SetBaseline(None));
+    }
+    if me.wal_position.is_some() || me.xlog_location.is_some() {
+        steps.push(Step::SetPosition(None));
+    }
+    if me.score != Some(PromotionScore::Never) {
+        steps.push(Step::SetScore(me.name.clone(), PromotionScore::Never));
+    }
+    steps
+}
+
+/// Holds a node back that has been primary, unless the cluster knows that it was the last one.
+fn held_by_lock(settings: &Settings, seen: &Observation, cluster: &Cluster) -> Option<Verdict> {
+    seen.files.lock?;
+    if was_last_primary(settings, cluster) {
+        return None;
+    }
+    Some(fail(Failure::Locked {
+        lock: settings.lock_file(),
+        data_status: cluster.me().and_then(|me| me.data_status.clone()),
+        primary: cluster.primary().map(|primary| primary.name.clone()),
+    }))
+}
+
+/// Tells whether nobody has been promoted since this node was: whoever is promoted records every
+/// other node as out of date first. The record counts only if no other partition can have one
+/// that we have not read.
+fn was_last_primary(settings: &Settings, cluster: &Cluster) -> bool {
+    let mine = cluster.me().and_then(|me| me.data_status.as_ref());
+    let binding = settings.peers(&cluster.local).filter_map(|name| cluster.node(name)).all(|peer| {
+        cluster.fencing && record_is_binding(settings, cluster, peer.membership)
+            || peer.membership == crate::model::cluster::Membership::Member
+    });
+    mine == Some(&DataStatus::Latest) && cluster.primary().is_none() && binding
+}
+
+/// The server runs as a standby: is it the standby that it should be?
+fn finish(settings: &Settings, seen: &Observation, cluster: &Cluster) -> Option<Verdict> {
+    let Answer::Standby(report) = &seen.instance.answer else { return None };
+    if !seen.files.standby_settings {
+        let steps = [Some(Step::WriteStandbySettings), Some(Step::Reload)];
+        if let Some(verdict) = once_or_fail(seen, steps) {
+            return Some(verdict);
+        }
+    }
+    foreign_settings(settings, seen, report)
+        .or_else(|| insist(seen, alone(cluster)))
+        .or_else(|| match cluster.primary() {
+            Some(_) => None,
+            None => try_once(seen, [Step::SetPosition(Some(report.position()))]),
+        })
+}
+
+/// Settings from elsewhere that defeat the agent's own.
+fn foreign_settings(
+    settings: &Settings,
+    seen: &Observation,
+    report: &StandbyReport,
+) -> Option<Verdict> {
+    let names = &report.synchronous_standby_names;
+    let ours = settings.rep_mode == ReplicationMode::Sync
+        && seen.files.sync_names.as_ref() == Some(&SyncNames::parse(names));
+    if !names.is_empty() && !ours {
+        return Some(fail(Failure::ForeignSyncNames(names.clone())));
+    }
+    match &report.primary_conninfo {
+        Some(conninfo) if report.conninfo_overridden => {
+            Some(fail(Failure::ConninfoOverridden(conninfo.clone())))
+        }
+        Some(_) | None => None,
+    }
+}
+
+fn alone(cluster: &Cluster) -> Option<Step> {
+    let me = cluster.me()?;
+    let is_stopped = matches!(
+        me.status,
+        None | Some(InstanceStatus::Stopped | InstanceStatus::Unknown | InstanceStatus::Primary)
+    );
+    is_stopped.then(|| Step::SetStatus(me.name.clone(), InstanceStatus::Alone))
+}
+
+/// After the starts of a transition every standby knows of every other: who should be promoted?
+pub(super) fn elect(
+    settings: &Settings,
+    seen: &Observation,
+    report: &StandbyReport,
+    cluster: &Cluster,
+) -> Option<Verdict> {
+    stand_for_election(settings, seen, report, cluster)
+}

@@ -1,0 +1,302 @@
+//! Scenes for the tests of the decisions: a healthy three-host cluster, to be disturbed.
+
+use std::time::Duration;
+
+use super::decide;
+use crate::model::action::Action;
+use crate::model::cluster::{Cluster, ClusterNode, ClusterRole, Membership, NoQuorumPolicy};
+use crate::model::instance::{
+    Answer, DataDirectory, Files, Instance, Lock, Postmaster, PrimaryReport, Receiver, StandbyReport,
+    StandbyRow,
+};
+use crate::model::node::{NodeName, ResourceName};
+use crate::model::notification::Notification;
+use crate::model::observation::{ActionTime, Attempt, ClusterView, Observation, Taken};
+use crate::model::settings::{ReplicationMode, Settings};
+use crate::model::status::{DataStatus, InstanceStatus, PromotionScore};
+use crate::model::step::Step;
+use crate::model::sync_names::SyncNames;
+use crate::model::verdict::Verdict;
+use crate::model::wal::{Lsn, Timeline, WalPosition};
+
+/// The end of everybody's WAL in a scene that is at rest.
+pub(super) const END: Lsn = Lsn(0x300_0060);
+
+pub(super) fn node(name: &str) -> NodeName {
+    NodeName::new(name)
+}
+
+pub(super) fn settings(mode: ReplicationMode) -> Settings {
+    Settings {
+        resource: ResourceName::from_instance("pgsql"),
+        pgctl: "/usr/bin/pg_ctl".into(),
+        psql: "/usr/bin/psql".into(),
+        pgdata: "/data".into(),
+        pgdba: "postgres".into(),
+        pghost: String::new(),
+        pgport: 5432,
+        pglibs: String::new(),
+        config: "/data/postgresql.conf".into(),
+        start_opt: String::new(),
+        ctl_opt: String::new(),
+        pgdb: "template1".into(),
+        logfile: "/dev/null".into(),
+        socketdir: String::new(),
+        stop_escalate: Duration::from_secs(90),
+        stop_escalate_in_slave: Duration::from_secs(90),
+        monitor_user: String::new(),
+        monitor_password: None,
+        monitor_sql: "select now();".into(),
+        monitor_sql_is_default: true,
+        check_wal_receiver: false,
+        rep_mode: mode,
+        node_list: ["pm01", "pm02", "pm03"].map(NodeName::new).to_vec(),
+        restore_command: String::new(),
+        archive_cleanup_command: String::new(),
+        recovery_end_command: String::new(),
+        master_ip: "192.0.2.1".into(),
+        repuser: "repuser".into(),
+        primary_conninfo_opt: String::new(),
+        restart_on_promote: false,
+        tmpdir: "/tmpdir".into(),
+        xlog_check_count: 3,
+        crm_attr_timeout: Duration::from_secs(5),
+        replication_slot_name: String::new(),
+        external_standby_node_list: Vec::new(),
+    }
+}
+
+/// A world that one host sees, and that its steps change.
+#[derive(Clone)]
+pub(super) struct Scene {
+    pub(super) settings: Settings,
+    pub(super) seen: Observation,
+}
+
+fn cluster_node(name: &str) -> ClusterNode {
+    ClusterNode {
+        name: node(name),
+        membership: Membership::Member,
+        role: ClusterRole::Unpromoted,
+        status: Some(InstanceStatus::Alone),
+        data_status: None,
+        score: Some(PromotionScore::Never),
+        xlog_location: None,
+        wal_position: None,
+        baseline: None,
+        receiver_status: None,
+    }
+}
+
+pub(super) fn row(name: &str, state: &str, sync_state: &str, flush: Lsn) -> StandbyRow {
+    StandbyRow {
+        application_name: name.into(),
+        state: Some(state.into()),
+        sync_state: Some(sync_state.into()),
+        flush_lsn: Some(flush),
+    }
+}
+
+impl Scene {
+    fn new(mode: ReplicationMode, local: &str, answer: Answer) -> Self {
+        let cluster = Cluster {
+            local: node(local),
+            quorum: true,
+            no_quorum_policy: NoQuorumPolicy::Respect,
+            fencing: true,
+            startup_fencing: true,
+            nodes: ["pm01", "pm02", "pm03"].map(cluster_node).to_vec(),
+        };
+        let seen = Observation {
+            time: ActionTime { elapsed: Duration::ZERO, remaining: Duration::from_secs(60) },
+            local: node(local),
+            instance: Instance {
+                data_directory: DataDirectory::Present,
+                postmaster: Postmaster::Running { pid: 42 },
+                answer,
+                control: None,
+                last_fatal: None,
+            },
+            files: Files {
+                lock: None,
+                sync_names: Some(SyncNames::nobody()),
+                standby_settings: true,
+                standby_mark: false,
+            },
+            cluster: ClusterView::Seen(cluster),
+            notification: Notification::default(),
+            probe: false,
+            taken: Taken::default(),
+        };
+        Self { settings: settings(mode), seen }
+    }
+
+    /// `pm01` is the primary; `pm02` streams synchronously (in sync mode), `pm03` does not.
+    pub(super) fn primary(mode: ReplicationMode) -> Self {
+        let sync = mode == ReplicationMode::Sync;
+        let names = if sync { "\"pm02\"" } else { "" };
+        let report = PrimaryReport {
+            timeline: Timeline(1),
+            wal_end: END,
+            standbys: vec![
+                row("pm02", "streaming", if sync { "sync" } else { "async" }, END),
+                row("pm03", "streaming", "async", END),
+            ],
+            synchronous_standby_names: names.into(),
+            slots: Vec::new(),
+        };
+        let mut scene = Self::new(mode, "pm01", Answer::Primary(report));
+        scene.seen.files.sync_names = Some(SyncNames::parse(names));
+        scene.seen.files.lock = Some(Lock { timeline: Some(Timeline(1)) });
+        let me = scene.node("pm01");
+        me.role = ClusterRole::Promoted;
+        me.status = Some(InstanceStatus::Primary);
+        me.data_status = Some(DataStatus::Latest);
+        me.score = Some(PromotionScore::PROMOTE_ME);
+        for name in ["pm02", "pm03"] {
+            let synchronous = sync && name == "pm02";
+            let node = scene.node(name);
+            node.status =
+                Some(if synchronous { InstanceStatus::Sync } else { InstanceStatus::Async });
+            node.data_status = Some(match synchronous {
+                true => DataStatus::StreamingSync,
+                false => DataStatus::StreamingAsync,
+            });
+            let fit = synchronous || !sync;
+            node.score =
+                Some(if fit { PromotionScore::CAN_PROMOTE } else { PromotionScore::Never });
+        }
+        scene
+    }
+
+    /// A standby among three without a primary; nobody has a record.
+    pub(super) fn standby(mode: ReplicationMode, local: &str) -> Self {
+        let report = StandbyReport {
+            timeline: Timeline(1),
+            wal_end: END,
+            replayed: END,
+            receiver: None,
+            primary_conninfo: None,
+            conninfo_overridden: false,
+            synchronous_standby_names: String::new(),
+            slots: Vec::new(),
+        };
+        let mut scene = Self::new(mode, local, Answer::Standby(report));
+        scene.seen.files.standby_mark = true;
+        for name in ["pm01", "pm02", "pm03"] {
+            scene.node(name).wal_position = Some(position(1, END.0));
+        }
+        scene
+    }
+
+    /// Nothing runs on this host.
+    pub(super) fn stopped(mode: ReplicationMode, local: &str) -> Self {
+        let mut scene = Self::new(mode, local, Answer::NotAsked);
+        scene.seen.instance.postmaster = Postmaster::Absent;
+        let me = scene.node(local);
+        me.role = ClusterRole::Stopped;
+        me.status = None;
+        me.score = None;
+        scene
+    }
+
+    pub(super) fn cluster(&mut self) -> &mut Cluster {
+        match &mut self.seen.cluster {
+            ClusterView::Seen(cluster) => cluster,
+            ClusterView::NotAsked | ClusterView::Unavailable(_) => panic!("no cluster in scene"),
+        }
+    }
+
+    pub(super) fn node(&mut self, name: &str) -> &mut ClusterNode {
+        let wanted = node(name);
+        let nodes = &mut self.cluster().nodes;
+        nodes.iter_mut().find(|node| node.name == wanted).expect("a node of the scene")
+    }
+
+    pub(super) fn report(&mut self) -> &mut PrimaryReport {
+        match &mut self.seen.instance.answer {
+            Answer::Primary(report) => report,
+            other => panic!("not a primary: {other:?}"),
+        }
+    }
+
+    pub(super) fn standby_report(&mut self) -> &mut StandbyReport {
+        match &mut self.seen.instance.answer {
+            Answer::Standby(report) => report,
+            other => panic!("not a standby: {other:?}"),
+        }
+    }
+
+    pub(super) fn stream_from(&mut self, timeline: u32) {
+        let receiver = Receiver { streaming: true, timeline: Some(Timeline(timeline)) };
+        self.standby_report().receiver = Some(receiver);
+    }
+
+    pub(super) fn decide(&self, action: Action) -> Verdict {
+        decide(action, &self.settings, &self.seen)
+    }
+
+    /// Does a step as the world would, as far as a scene goes.
+    pub(super) fn take(&mut self, step: Step) {
+        self.cluster().apply(&step);
+        match &step {
+            Step::WriteSyncNames(names) => self.seen.files.sync_names = Some(names.clone()),
+            Step::Reload => {
+                if let (Answer::Primary(report), Some(names)) =
+                    (&mut self.seen.instance.answer, &self.seen.files.sync_names)
+                {
+                    report.synchronous_standby_names = names.to_string();
+                    for row in &mut report.standbys {
+                        let sync = names.contains(&row.application_name);
+                        row.sync_state = Some(if sync { "sync" } else { "async" }.into());
+                    }
+                }
+            }
+            Step::WriteStandbySettings => {
+                self.seen.files.standby_settings = true;
+                self.seen.files.standby_mark = true;
+            }
+            Step::CreateLock(timeline) => {
+                self.seen.files.lock = Some(Lock { timeline: Some(*timeline) });
+            }
+            Step::RemoveLock => self.seen.files.lock = None,
+            Step::Shutdown(_) => {
+                self.seen.instance.postmaster = Postmaster::Absent;
+                self.seen.instance.answer = Answer::NotAsked;
+            }
+            _ => {}
+        }
+        let ended = self.seen.time.elapsed;
+        self.seen.taken.0.push(Attempt { step, ended, error: None });
+    }
+
+    /// Lets a step fail.
+    pub(super) fn fail(&mut self, step: Step) {
+        let ended = self.seen.time.elapsed;
+        self.seen.taken.0.push(Attempt { step, ended, error: Some("refused".into()) });
+    }
+
+    /// Decides and takes steps until the action is done or waits; returns the steps and the end.
+    pub(super) fn run(&mut self, action: Action) -> (Vec<Step>, Verdict) {
+        let mut steps = Vec::new();
+        loop {
+            assert!(steps.len() < 100, "the action goes round in circles: {steps:?}");
+            match self.decide(action) {
+                Verdict::Do(step) => {
+                    steps.push(step.clone());
+                    self.take(step);
+                }
+                end @ (Verdict::Wait(_) | Verdict::Done(_)) => return (steps, end),
+            }
+        }
+    }
+
+    /// Forgets what the action has done: the next call is a new action.
+    pub(super) fn next_action(&mut self) {
+        self.seen.taken = Taken::default();
+    }
+}
+
+pub(super) fn position(timeline: u32, lsn: u64) -> WalPosition {
+    WalPosition { timeline: Timeline(timeline), lsn: Lsn(lsn) }
+}

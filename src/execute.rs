@@ -1,0 +1,187 @@
+//! Execution: the only writer of the world, one step at a time.
+//!
+//! No choice is made here. Each step can be repeated and interrupted without harm.
+
+use std::time::Duration;
+
+use log::{debug, info, warn};
+use thiserror::Error;
+
+use crate::model::cluster::ClusterNode;
+use crate::model::node::NodeName;
+use crate::model::observation::Observation;
+use crate::model::step::{ShutdownMode, Step};
+use crate::model::sync_names::SyncNames;
+use crate::model::wal::WalPosition;
+use crate::pacemaker::PacemakerError;
+use crate::pacemaker::attribute::Attribute;
+use crate::postgres::server_log::Mark;
+use crate::postgres::{PostgresError, launch, lock_file, postmaster, standby, sync_file};
+use crate::world::World;
+
+/// How long a transient attribute may take: the attribute daemon only has to accept it.
+const TRANSIENT: Duration = Duration::from_secs(5);
+
+/// How long killed processes may take to leave the process table.
+const KILL: Duration = Duration::from_secs(5);
+
+/// Why a step failed.
+#[derive(Debug, Error)]
+pub enum StepError {
+    /// PostgreSQL or its files.
+    #[error(transparent)]
+    Postgres(#[from] PostgresError),
+    /// The cluster.
+    #[error(transparent)]
+    Pacemaker(#[from] PacemakerError),
+    /// The step needs a data directory and there is none.
+    #[error("there is no data directory")]
+    NoDataDirectory,
+}
+
+/// Takes one step. The observation that led to it is only for the log's "from … to …".
+///
+/// # Errors
+/// What kept the step from being done; trying again is harmless.
+pub fn execute(world: &mut World, step: &Step, seen: &Observation) -> Result<(), StepError> {
+    let (settings, user) = (&world.settings, &world.user);
+    let version = world.version.ok_or(StepError::NoDataDirectory);
+    match step {
+        Step::PrepareDirectories => launch::prepare_directories(settings, user, version?)?,
+        Step::WriteStandbySettings => world.standby(version?, None).write()?,
+        Step::RemoveStandbyMark => standby::remove_mark(settings, user, version?)?,
+        Step::WriteSyncNames(names) => {
+            announce_names(names);
+            sync_file::write(settings, user, names)?;
+        }
+        Step::Reload => {
+            postmaster::reload(settings, user)?;
+            info!("Reload configuration file.");
+        }
+        Step::Launch => {
+            world.log_mark = Some(Mark::now(settings, user));
+            launch::launch(settings, user, world.clock.deadline)?;
+        }
+        Step::Shutdown(mode) => {
+            announce_shutdown(*mode, seen);
+            postmaster::shutdown(settings, user, *mode, world.clock.within(KILL))?;
+        }
+        Step::PromoteServer => {
+            launch::promote(settings, user, world.clock.deadline)?;
+        }
+        Step::FollowPeer(peer) => {
+            info!("Fetching the WAL that {peer} has beyond this node.");
+            world.standby(version?, Some(peer.as_str())).write()?;
+            postmaster::reload(settings, user)?;
+        }
+        Step::CreateLock(timeline) => {
+            info!("Creating {}.", settings.lock_file().display());
+            lock_file::create(settings, user, *timeline)?;
+        }
+        Step::RemoveLock => {
+            info!("Removing {}.", settings.lock_file().display());
+            lock_file::remove(settings, user)?;
+        }
+        Step::CreateSlot(slot) => {
+            world.session.create_slot(slot, world.clock.deadline)?;
+            info!("PostgreSQL creates the replication slot({slot}).");
+        }
+        Step::NoteSyncBaseline(node, lsn) => {
+            debug!("{node} is synchronous once it has everything up to {lsn}");
+        }
+        Step::SetStatus(node, status) => {
+            let old = node_of(seen, node).and_then(|node| node.status.as_ref());
+            set(world, Attribute::Status, node, Some((shown(old), status.to_string())))?;
+        }
+        Step::SetDataStatus(node, status) => {
+            let old = node_of(seen, node).and_then(|node| node.data_status.as_ref());
+            set(world, Attribute::DataStatus, node, Some((shown(old), status.to_string())))?;
+        }
+        Step::SetScore(node, score) => {
+            let old = node_of(seen, node).and_then(|node| node.score.as_ref());
+            set(world, Attribute::PromotionScore, node, Some((shown(old), score.to_string())))?;
+        }
+        Step::SetPosition(position) => publish_position(world, *position)?,
+        Step::SetBaseline(lsn) => {
+            let value = lsn.map(|lsn| (String::new(), lsn.to_attribute()));
+            set(world, Attribute::Baseline, &world.local, value)?;
+        }
+        Step::SetReceiverStatus(status) => {
+            let value = status.map(|status| (String::new(), status.to_string()));
+            set(world, Attribute::ReceiverStatus, &world.local, value)?;
+        }
+    }
+    Ok(())
+}
+
+fn node_of<'a>(seen: &'a Observation, name: &NodeName) -> Option<&'a ClusterNode> {
+    seen.cluster.seen().and_then(|cluster| cluster.node(name))
+}
+
+fn shown(old: Option<&impl ToString>) -> String {
+    old.map(ToString::to_string).unwrap_or_default()
+}
+
+/// Writes an attribute, old and new value in the words that log converters look for.
+fn set(
+    world: &World,
+    attribute: Attribute,
+    node: &NodeName,
+    change: Option<(String, String)>,
+) -> Result<(), StepError> {
+    let resource = &world.settings.resource;
+    let name = attribute.name(resource);
+    let deadline = match attribute {
+        Attribute::Status | Attribute::DataStatus => {
+            if let Some((old, new)) = &change {
+                info!("Changing {name} on {node} : {old}->{new}.");
+            }
+            world.clock.within(world.settings.crm_attr_timeout)
+        }
+        Attribute::PromotionScore => {
+            if let Some((old, new)) = &change {
+                info!("Changing {resource} master score on {node} : {old}->{new}.");
+            }
+            world.clock.within(TRANSIENT)
+        }
+        Attribute::XlogLocation
+        | Attribute::WalPosition
+        | Attribute::Baseline
+        | Attribute::ReceiverStatus => world.clock.within(TRANSIENT),
+    };
+    let value = change.as_ref().map(|(_, new)| new.as_str());
+    Ok(world.tools.set_attribute(resource, attribute, node, value, deadline)?)
+}
+
+/// Publishes the end of this node's WAL: with its timeline for this agent, without it under the
+/// name that the stock agent reads.
+fn publish_position(world: &World, position: Option<WalPosition>) -> Result<(), StepError> {
+    if let Some(position) = position {
+        info!("{} xlog location : {}", world.local, position.lsn.to_attribute());
+    }
+    let local = &world.local;
+    let value = position.map(|position| (String::new(), position.to_string()));
+    set(world, Attribute::WalPosition, local, value)?;
+    let value = position.map(|position| (String::new(), position.lsn.to_attribute()));
+    set(world, Attribute::XlogLocation, local, value)
+}
+
+fn announce_names(names: &SyncNames) {
+    match names.is_nobody() {
+        true => info!("Set all nodes into async mode."),
+        false => info!("Setup {names} into sync mode."),
+    }
+}
+
+fn announce_shutdown(mode: ShutdownMode, seen: &Observation) {
+    let elapsed = seen.time.elapsed.as_secs();
+    match mode {
+        ShutdownMode::Fast => info!("Stopping PostgreSQL using -m fast."),
+        ShutdownMode::Immediate => {
+            info!("PostgreSQL failed to stop after {elapsed}s using -m fast. Trying -m immediate...");
+        }
+        ShutdownMode::Kill => {
+            warn!("PostgreSQL or processes it left are still up after {elapsed}s. Trying SIGKILL...");
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! What validation has to know of this host.
+//!
+//! Reads, never changes, never judges.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use crate::model::settings::Settings;
+use crate::ocf::validate::{Fact, Facts, version_num};
+use crate::postgres::quoting;
+use crate::system::files;
+use crate::system::identity::{User, acting_as_root, as_user};
+
+/// A configuration file larger than this is none.
+const CONFIG_BYTES_MAX: u64 = 16 << 20;
+
+/// Looks at everything that validation may ask for.
+#[must_use]
+pub fn gather(settings: &Settings) -> Facts {
+    let user = User::lookup(&settings.pgdba);
+    let known = user.as_ref().ok().and_then(Option::as_ref);
+    let version = known.and_then(|user| {
+        as_user(user, || std::fs::read_to_string(settings.pgdata.join("PG_VERSION")).ok())
+            .ok()
+            .flatten()
+    });
+    Facts {
+        privileged: (acting_as_root() || known.is_some_and(User::is_me)).into(),
+        pgdba_exists: user.as_ref().map_or(Fact::Unknown, |user| user.is_some().into()),
+        pgctl_executable: is_executable(&settings.pgctl).into(),
+        psql_executable: is_executable(&settings.psql).into(),
+        config_exists: known.map_or(Fact::Unknown, |user| {
+            as_user(user, || settings.config.is_file()).map_or(Fact::Unknown, Fact::from)
+        }),
+        pgdata_writable: known.map_or(Fact::Unknown, |user| is_writable(&settings.pgdata, user)),
+        server_version: version.and_then(|text| version_num(&text)),
+        unix_socket_directories: known.and_then(|user| {
+            let text = as_user(user, || files::read(&settings.config, CONFIG_BYTES_MAX).ok());
+            quoting::last_setting(&text.ok()???, "unix_socket_directories")
+        }),
+    }
+}
+
+/// Returns this host's name.
+#[must_use]
+pub fn host_name() -> String {
+    nix::unistd::gethostname()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_else(|_| "localhost".to_owned())
+}
+
+fn is_executable(path: &Path) -> bool {
+    path.metadata().is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
+}
+
+fn is_writable(directory: &Path, user: &User) -> Fact {
+    as_user(user, || {
+        // `faccessat` with the effective identity, which is the database user's here.
+        nix::unistd::faccessat(
+            nix::fcntl::AT_FDCWD,
+            directory,
+            nix::unistd::AccessFlags::W_OK,
+            nix::fcntl::AtFlags::AT_EACCESS,
+        )
+        .is_ok()
+    })
+    .map_or(Fact::Unknown, Fact::from)
+}

@@ -1,0 +1,29 @@
+//! pgsql-ha: the OCF resource agent for PostgreSQL streaming replication under Pacemaker.
+//!
+//! The program says one sentence:
+//!
+//! ```text
+//! parse the OCF environment → loop { observe → decide → execute one step } → exit code
+//! ```
+//!
+//! Modules use each other only downwards (`tests/it/layering.rs` checks it):
+//!
+//! ```text
+//! main ▶ cli ▶ agent ▶ observe, decide, execute, facts, ocf, world
+//! observe, execute ▶ world ▶ postgres, pacemaker, model
+//! decide ▶ model                          postgres, pacemaker ▶ system, model
+//! ocf ▶ model                             system, model ▶ std
+//! ```
+
+pub mod agent;
+pub mod cli;
+pub mod decide;
+pub mod execute;
+pub mod facts;
+pub mod model;
+pub mod observe;
+pub mod ocf;
+pub mod pacemaker;
+pub mod postgres;
+pub mod system;
+pub mod world;

@@ -1,0 +1,153 @@
+//! What is seen of the cluster: the CIB as one immutable snapshot.
+
+use super::node::NodeName;
+use super::step::Step;
+use super::status::{DataStatus, InstanceStatus, PromotionScore};
+use super::wal::{Lsn, WalPosition};
+
+/// How certain it is that a node can or cannot run resources (`node_state` in the CIB).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Membership {
+    /// A member of this partition.
+    Member,
+    /// Known to be down: it left by itself, or it was fenced.
+    Down,
+    /// Gone, and nobody knows what it does: it has to be fenced.
+    Lost,
+    /// Never seen since the cluster started.
+    NeverSeen,
+}
+
+/// Cluster property `no-quorum-policy`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoQuorumPolicy {
+    /// `ignore`: a partition without quorum goes on as if it had it.
+    Ignore,
+    /// Every other value stops, freezes, demotes or fences.
+    Respect,
+}
+
+/// What Pacemaker's history says of the resource on a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClusterRole {
+    /// Promoted.
+    Promoted,
+    /// Started, not promoted.
+    Unpromoted,
+    /// Not running.
+    Stopped,
+    /// Its last start failed.
+    StartFailed,
+    /// No word of it.
+    Unknown,
+}
+
+/// One node of the cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClusterNode {
+    /// Name.
+    pub name: NodeName,
+    /// Membership.
+    pub membership: Membership,
+    /// What Pacemaker last knew of our resource there.
+    pub role: ClusterRole,
+    /// `<rsc>-status`.
+    pub status: Option<InstanceStatus>,
+    /// `<rsc>-data-status`.
+    pub data_status: Option<DataStatus>,
+    /// `master-<rsc>`.
+    pub score: Option<PromotionScore>,
+    /// `<rsc>-xlog-loc`.
+    pub xlog_location: Option<Lsn>,
+    /// `<rsc>-wal-position`: the same with the timeline.
+    pub wal_position: Option<WalPosition>,
+    /// `<rsc>-master-baseline`.
+    pub baseline: Option<Lsn>,
+    /// `<rsc>-receiver-status`, as it is spelt.
+    pub receiver_status: Option<String>,
+}
+
+/// The cluster as the local node sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cluster {
+    /// The local node.
+    pub local: NodeName,
+    /// Whether this partition has quorum.
+    pub quorum: bool,
+    /// `no-quorum-policy`.
+    pub no_quorum_policy: NoQuorumPolicy,
+    /// `stonith-enabled`.
+    pub fencing: bool,
+    /// `startup-fencing`.
+    pub startup_fencing: bool,
+    /// Every configured node.
+    pub nodes: Vec<ClusterNode>,
+}
+
+impl Cluster {
+    /// Finds a node by name.
+    #[must_use]
+    pub fn node(&self, name: &NodeName) -> Option<&ClusterNode> {
+        self.nodes.iter().find(|node| node.name == *name)
+    }
+
+    /// Finds the local node.
+    #[must_use]
+    pub fn me(&self) -> Option<&ClusterNode> {
+        self.node(&self.local)
+    }
+
+    /// Returns the member that is the primary, as far as the cluster knows.
+    ///
+    /// Either sign counts: Pacemaker's history, or the attribute that a primary keeps. A
+    /// restarted attribute daemon must not make a living primary invisible.
+    #[must_use]
+    pub fn primary(&self) -> Option<&ClusterNode> {
+        self.nodes.iter().find(|node| {
+            node.membership == Membership::Member
+                && (node.role == ClusterRole::Promoted
+                    || node.status == Some(InstanceStatus::Primary))
+        })
+    }
+
+    /// Makes a write that the cluster has accepted part of this snapshot.
+    ///
+    /// The attribute daemon passes a write on in its own time; what it has accepted is true
+    /// nevertheless.
+    pub fn apply(&mut self, step: &Step) {
+        let local = self.local.clone();
+        let mut change = |name: &NodeName, set: &dyn Fn(&mut ClusterNode)| {
+            self.nodes.iter_mut().filter(|node| node.name == *name).for_each(set);
+        };
+        match step {
+            Step::SetStatus(node, status) => {
+                change(node, &|node| node.status = Some(status.clone()));
+            }
+            Step::SetDataStatus(node, status) => {
+                change(node, &|node| node.data_status = Some(status.clone()));
+            }
+            Step::SetScore(node, score) => change(node, &|node| node.score = Some(*score)),
+            Step::SetPosition(position) => change(&local, &|node| {
+                node.wal_position = *position;
+                node.xlog_location = position.map(|position| position.lsn);
+            }),
+            Step::SetBaseline(lsn) => change(&local, &|node| node.baseline = *lsn),
+            Step::SetReceiverStatus(status) => change(&local, &|node| {
+                node.receiver_status = status.map(|status| status.to_string());
+            }),
+            Step::PrepareDirectories
+            | Step::WriteStandbySettings
+            | Step::RemoveStandbyMark
+            | Step::WriteSyncNames(_)
+            | Step::Reload
+            | Step::Launch
+            | Step::Shutdown(_)
+            | Step::PromoteServer
+            | Step::FollowPeer(_)
+            | Step::CreateLock(_)
+            | Step::RemoveLock
+            | Step::CreateSlot(_)
+            | Step::NoteSyncBaseline(..) => {}
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! What is seen of the local PostgreSQL instance.
+
+use super::wal::{Lsn, Timeline, WalPosition};
+
+/// The postmaster, proven from the process table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Postmaster {
+    /// No process of this data directory.
+    Absent,
+    /// The postmaster is alive.
+    Running {
+        /// Its process identifier.
+        pid: i32,
+    },
+    /// The postmaster is gone but processes it left still use the data directory.
+    Orphans {
+        /// How many.
+        count: usize,
+    },
+}
+
+/// The data directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DataDirectory {
+    /// There, with its `PG_VERSION`.
+    Present,
+    /// Not there, or without `PG_VERSION` (a file system that is not mounted).
+    Missing,
+    /// There but cannot be read.
+    Unreadable(String),
+}
+
+/// Why a live postmaster does not take connections.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// "The database system is starting up" (SQLSTATE 57P03): recovery, or a standby that is not
+    /// consistent yet.
+    StartingUp,
+    /// "The database system is shutting down" (57P03 as well).
+    ShuttingDown,
+    /// The server said no for another reason: authentication, missing database, no free slot.
+    Other(String),
+}
+
+/// What the server said to the agent's connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// Nobody was asked: there is no postmaster, or the action does not need it.
+    NotAsked,
+    /// A primary.
+    Primary(PrimaryReport),
+    /// A standby.
+    Standby(StandbyReport),
+    /// The server refuses connections.
+    Refused(Refusal),
+    /// The server does not answer in time, or closed the connection.
+    Silent(String),
+    /// The server answers but `monitor_sql` failed.
+    MonitorSqlFailed(String),
+}
+
+/// What a primary knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PrimaryReport {
+    /// Its timeline.
+    pub timeline: Timeline,
+    /// End of the WAL it has written, read after the rows below.
+    pub wal_end: Lsn,
+    /// Its connected standbys.
+    pub standbys: Vec<StandbyRow>,
+    /// The effective `synchronous_standby_names`.
+    pub synchronous_standby_names: String,
+    /// Its physical replication slots.
+    pub slots: Vec<SlotRow>,
+}
+
+/// A row of `pg_stat_replication`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StandbyRow {
+    /// The name that the standby gave itself.
+    pub application_name: String,
+    /// `state`, in lower case; `None` when the monitoring user may not see it.
+    pub state: Option<String>,
+    /// `sync_state`, in lower case; `None` when the monitoring user may not see it.
+    pub sync_state: Option<String>,
+    /// How far the standby has flushed.
+    pub flush_lsn: Option<Lsn>,
+}
+
+/// A row of `pg_replication_slots` (physical slots only).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SlotRow {
+    /// Name.
+    pub name: String,
+    /// Whether a standby uses it.
+    pub active: bool,
+    /// The oldest WAL that it keeps; `None`: it keeps nothing.
+    pub restart_lsn: Option<Lsn>,
+}
+
+/// What a standby knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StandbyReport {
+    /// The newest timeline it has WAL of.
+    pub timeline: Timeline,
+    /// The end of its WAL: received or replayed, whichever is further.
+    pub wal_end: Lsn,
+    /// How far it has replayed.
+    pub replayed: Lsn,
+    /// Its WAL receiver, while there is one.
+    pub receiver: Option<Receiver>,
+    /// The effective `primary_conninfo`; `None` when it cannot be read.
+    pub primary_conninfo: Option<String>,
+    /// Whether that is not what the agent's file says: another source overrides it.
+    pub conninfo_overridden: bool,
+    /// The effective `synchronous_standby_names`.
+    pub synchronous_standby_names: String,
+    /// Its physical replication slots.
+    pub slots: Vec<SlotRow>,
+}
+
+impl StandbyReport {
+    /// Returns the end of its WAL and the history it belongs to.
+    #[must_use]
+    pub const fn position(&self) -> WalPosition {
+        WalPosition { timeline: self.timeline, lsn: self.wal_end }
+    }
+
+    /// Tells whether WAL arrives from a primary right now.
+    #[must_use]
+    pub fn is_streaming(&self) -> bool {
+        self.receiver.as_ref().is_some_and(|receiver| receiver.streaming)
+    }
+}
+
+/// The WAL receiver (`pg_stat_wal_receiver`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receiver {
+    /// Whether its state is `streaming`.
+    pub streaming: bool,
+    /// Timeline of the WAL it received last.
+    pub timeline: Option<Timeline>,
+}
+
+/// What `pg_control` says of a stopped instance (`pg_controldata`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ControlData {
+    /// Identifies the database cluster through all its copies.
+    pub system_identifier: u64,
+    /// How the instance ended.
+    pub state: ControlState,
+    /// Timeline of the latest checkpoint.
+    pub timeline: Timeline,
+    /// Position of the latest checkpoint record.
+    pub checkpoint: Lsn,
+}
+
+/// `pg_control`'s "Database cluster state".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ControlState {
+    /// A primary was shut down cleanly.
+    ShutDown,
+    /// A standby was shut down cleanly.
+    ShutDownInRecovery,
+    /// A primary runs, or crashed.
+    InProduction,
+    /// A standby runs, or crashed.
+    InArchiveRecovery,
+    /// Any other state.
+    Other(String),
+}
+
+/// The local instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instance {
+    /// Its data directory.
+    pub data_directory: DataDirectory,
+    /// Its postmaster.
+    pub postmaster: Postmaster,
+    /// What the server said.
+    pub answer: Answer,
+    /// `pg_control`, read when no postmaster runs and the action needs it.
+    pub control: Option<ControlData>,
+    /// The last FATAL or PANIC line that the server wrote to its log since this action launched
+    /// it, read when it died.
+    pub last_fatal: Option<String>,
+}
+
+/// The files that the agent keeps beside the instance.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Files {
+    /// `PGSQL.lock`: this node has been primary.
+    pub lock: Option<Lock>,
+    /// The value in `rep_mode.conf`; `None`: no such file.
+    pub sync_names: Option<super::sync_names::SyncNames>,
+    /// Whether directories, include lines, recovery settings and `standby.signal` are as they
+    /// must be for a standby of `master_ip`.
+    pub standby_settings: bool,
+    /// Whether the server is told to run as a standby (`standby.signal`; `recovery.conf` below 12).
+    pub standby_mark: bool,
+}
+
+/// `PGSQL.lock`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lock {
+    /// The timeline on which this node was primary; `None`: the stock agent wrote the file.
+    pub timeline: Option<Timeline>,
+}

@@ -1,0 +1,169 @@
+//! The agent's parameters as plain data.
+//!
+//! How they are spelt, read and described is `ocf::parameter`'s business.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::node::{NodeName, ResourceName};
+
+/// Parameter `rep_mode`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReplicationMode {
+    /// One instance, no replication.
+    None,
+    /// Promotable clone, commits do not wait for standbys.
+    Async,
+    /// Promotable clone, commits wait for a standby.
+    Sync,
+    /// A standby of a primary outside of the cluster.
+    Slave,
+}
+
+impl ReplicationMode {
+    /// Tells whether the resource is a promotable clone with one primary.
+    #[must_use]
+    pub const fn is_replication(self) -> bool {
+        match self {
+            Self::Async | Self::Sync => true,
+            Self::None | Self::Slave => false,
+        }
+    }
+}
+
+/// Text that must not reach a log or a command line.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a secret.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// Returns the secret itself.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(secret)")
+    }
+}
+
+/// The parameters of one resource. Empty texts mean "not set", as for the stock agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Name of the resource (`OCF_RESOURCE_INSTANCE` without clone number).
+    pub resource: ResourceName,
+    /// Path of `pg_ctl`; the other server programs are expected beside it.
+    pub pgctl: PathBuf,
+    /// Path of `psql`.
+    pub psql: PathBuf,
+    /// The data directory.
+    pub pgdata: PathBuf,
+    /// The system user that owns the instance, also the database superuser.
+    pub pgdba: String,
+    /// Host name or address where the server listens; empty: the Unix socket.
+    pub pghost: String,
+    /// Port.
+    pub pgport: u16,
+    /// Directory of the client libraries.
+    pub pglibs: String,
+    /// The server's configuration file.
+    pub config: PathBuf,
+    /// Options for the server (`pg_ctl -o`).
+    pub start_opt: String,
+    /// Further options for `pg_ctl start`.
+    pub ctl_opt: String,
+    /// Database of the monitoring connection.
+    pub pgdb: String,
+    /// The server's log file.
+    pub logfile: PathBuf,
+    /// Directory of the Unix socket; empty: the server's own default.
+    pub socketdir: String,
+    /// How long a fast shutdown may take before an immediate one.
+    pub stop_escalate: Duration,
+    /// The same for a standby.
+    pub stop_escalate_in_slave: Duration,
+    /// Database user of the monitoring connection; empty: `pgdba`.
+    pub monitor_user: String,
+    /// Its password.
+    pub monitor_password: Option<Secret>,
+    /// Statement that a monitored instance must answer.
+    pub monitor_sql: String,
+    /// Whether `monitor_sql` is the default statement.
+    pub monitor_sql_is_default: bool,
+    /// Publish `<rsc>-receiver-status`.
+    pub check_wal_receiver: bool,
+    /// Replication mode.
+    pub rep_mode: ReplicationMode,
+    /// The cluster's nodes that may hold the instance.
+    pub node_list: Vec<NodeName>,
+    /// `restore_command` of the standbys.
+    pub restore_command: String,
+    /// `archive_cleanup_command` of the standbys.
+    pub archive_cleanup_command: String,
+    /// `recovery_end_command` of the standbys.
+    pub recovery_end_command: String,
+    /// Address under which standbys find the primary.
+    pub master_ip: String,
+    /// Database user of the standbys' connections.
+    pub repuser: String,
+    /// Further words of `primary_conninfo`.
+    pub primary_conninfo_opt: String,
+    /// Promote by a restart instead of by `pg_ctl promote`.
+    pub restart_on_promote: bool,
+    /// Directory of `PGSQL.lock`, `rep_mode.conf` and `recovery.conf`.
+    pub tmpdir: PathBuf,
+    /// Rounds of comparison that the stock agent waits through; accepted, not needed.
+    pub xlog_check_count: u32,
+    /// How long one write of a permanent attribute may take.
+    pub crm_attr_timeout: Duration,
+    /// Prefix of the slot names; empty: no slots.
+    pub replication_slot_name: String,
+    /// Application names of synchronous standbys outside of the cluster.
+    pub external_standby_node_list: Vec<String>,
+}
+
+impl Settings {
+    /// Tells whether the resource is a promotable clone with one primary.
+    #[must_use]
+    pub const fn is_replication(&self) -> bool {
+        self.rep_mode.is_replication()
+    }
+
+    /// Returns the database user of the agent's own connections.
+    #[must_use]
+    pub fn database_user(&self) -> &str {
+        if self.monitor_user.is_empty() { &self.pgdba } else { &self.monitor_user }
+    }
+
+    /// Tells whether the agent keeps replication slots.
+    #[must_use]
+    pub fn uses_slots(&self) -> bool {
+        !self.replication_slot_name.is_empty()
+    }
+
+    /// Returns the path of the lock that marks a node which has been primary.
+    #[must_use]
+    pub fn lock_file(&self) -> PathBuf {
+        self.tmpdir.join("PGSQL.lock")
+    }
+
+    /// Returns the path of the included file with `synchronous_standby_names`.
+    #[must_use]
+    pub fn rep_mode_conf(&self) -> PathBuf {
+        self.tmpdir.join("rep_mode.conf")
+    }
+
+    /// Returns the nodes of `node_list` other than `local`.
+    pub fn peers<'a>(&'a self, local: &'a NodeName) -> impl Iterator<Item = &'a NodeName> {
+        self.node_list.iter().filter(move |node| *node != local)
+    }
+}

@@ -1,0 +1,91 @@
+//! The single changes that the agent makes to the world.
+
+use super::node::NodeName;
+use super::slot::SlotName;
+use super::status::{DataStatus, InstanceStatus, PromotionScore, ReceiverStatus};
+use super::sync_names::SyncNames;
+use super::wal::{Lsn, Timeline, WalPosition};
+
+/// How PostgreSQL is told to stop (`pg_ctl stop -m`, signals of the postmaster).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ShutdownMode {
+    /// Roll back, disconnect, write a checkpoint, send it to the standbys (SIGINT).
+    Fast,
+    /// Stop without a checkpoint; the next start recovers (SIGQUIT).
+    Immediate,
+    /// SIGKILL to the postmaster and to every process it left.
+    Kill,
+}
+
+/// One change of the world. Every step can be repeated, and interrupted, without harm.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Create what the server and the agent need around the data directory: tmpdir, socket
+    /// directory, log file, `stats_temp_directory`.
+    PrepareDirectories,
+    /// Write the standby's settings: include lines, recovery settings, `standby.signal`.
+    WriteStandbySettings,
+    /// Remove the mark that makes the server start as a standby.
+    RemoveStandbyMark,
+    /// Write `rep_mode.conf`.
+    WriteSyncNames(SyncNames),
+    /// Make the server read its configuration again (SIGHUP).
+    Reload,
+    /// Launch the server.
+    Launch,
+    /// Stop the server.
+    Shutdown(ShutdownMode),
+    /// End standby mode (`pg_ctl promote`).
+    PromoteServer,
+    /// Receive WAL from this node rather than from `master_ip`, until it is changed back.
+    FollowPeer(NodeName),
+    /// Create `PGSQL.lock`.
+    CreateLock(Timeline),
+    /// Remove `PGSQL.lock`.
+    RemoveLock,
+    /// Create a replication slot that keeps WAL from now on.
+    CreateSlot(SlotName),
+    /// Remember the end of WAL from which on this standby has to have everything before it
+    /// counts as synchronous. Changes nothing in the world.
+    NoteSyncBaseline(NodeName, Lsn),
+    /// Set `<rsc>-status` of a node; the old value is only for the log.
+    SetStatus(NodeName, InstanceStatus),
+    /// Set `<rsc>-data-status` of a node.
+    SetDataStatus(NodeName, DataStatus),
+    /// Set the promotion score of a node.
+    SetScore(NodeName, PromotionScore),
+    /// Set or remove the local node's `<rsc>-xlog-loc` and `<rsc>-wal-position`.
+    SetPosition(Option<WalPosition>),
+    /// Set or remove the local node's `<rsc>-master-baseline`.
+    SetBaseline(Option<Lsn>),
+    /// Set or remove the local node's `<rsc>-receiver-status`.
+    SetReceiverStatus(Option<ReceiverStatus>),
+}
+
+impl Step {
+    /// Returns what the step could not do, for the sentence "cannot … : error".
+    #[must_use]
+    pub const fn purpose(&self) -> &'static str {
+        match self {
+            Self::PrepareDirectories => "Can't prepare the directories",
+            Self::WriteStandbySettings => "Can't write the standby's settings",
+            Self::RemoveStandbyMark => "Can't end the standby's settings",
+            Self::WriteSyncNames(_) => "Can't write rep_mode.conf",
+            Self::Reload => "Can't reload configuration file",
+            Self::Launch => "Can't start PostgreSQL",
+            Self::Shutdown(_) => "Can't stop PostgreSQL",
+            Self::PromoteServer => "Can't promote PostgreSQL",
+            Self::FollowPeer(_) => "Can't fetch WAL from another standby",
+            Self::CreateLock(_) => "Can't create PGSQL.lock",
+            Self::RemoveLock => "Can't remove PGSQL.lock",
+            Self::CreateSlot(_) => "PostgreSQL can't create replication_slot",
+            Self::NoteSyncBaseline(..) => "Can't note the synchronous baseline",
+            Self::SetStatus(..) => "Can't set the status attribute",
+            Self::SetDataStatus(..) => "Can't set the data-status attribute",
+            Self::SetScore(..) => "Can't set the promotion score",
+            Self::SetPosition(_) => "Can't set the WAL position attribute",
+            Self::SetBaseline(_) => "Can't set the baseline attribute",
+            Self::SetReceiverStatus(_) => "Can't set the receiver-status attribute",
+        }
+    }
+}

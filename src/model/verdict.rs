@@ -1,0 +1,221 @@
+//! What a decision says: a step, a wait, or the end.
+//!
+//! Reasons are variants, not sentences, so that the log line, the exit reason and the tests speak
+//! of the same thing; their wording is at the end of this file.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use super::node::NodeName;
+use super::status::DataStatus;
+use super::step::Step;
+use super::wal::WalPosition;
+
+/// What to do next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Take this step, then look again.
+    Do(Step),
+    /// Look again in a moment.
+    Wait(Reason),
+    /// The action is over.
+    Done(Outcome),
+}
+
+/// What the action waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// The server to take connections.
+    ServerStarts,
+    /// The server to end.
+    ServerStops,
+    /// The standby to become a primary.
+    PromotionEnds,
+    /// A reload to take effect.
+    ReloadTakesEffect,
+    /// A standby to have all WAL of the time before commits waited for it.
+    StandbyCatchesUp(NodeName),
+    /// WAL that this peer has beyond ours.
+    WalOfPeer(NodeName, WalPosition),
+    /// These nodes to say how far their WAL goes.
+    Positions(Vec<NodeName>),
+    /// The standby to stream from the new primary.
+    StreamingBegins,
+    /// The cluster's information base to answer.
+    ClusterAnswers,
+    /// A step that failed to be tried again.
+    Retry(String),
+}
+
+/// How the action ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It reached what it promises; a running standby or plain instance for a monitor.
+    Success,
+    /// A monitor found a primary.
+    RunningPromoted,
+    /// A monitor found nothing running.
+    NotRunning,
+    /// It failed.
+    Failed(Failure),
+}
+
+/// Why an action failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// `promote` or `demote` without a replication mode.
+    NoReplication,
+    /// The data directory is not there.
+    DataDirectoryMissing(PathBuf),
+    /// The data directory cannot be read.
+    DataDirectoryUnreadable(PathBuf, String),
+    /// This node has been primary; its data may have diverged.
+    Locked {
+        /// The lock file.
+        lock: PathBuf,
+        /// What the cluster recorded of this node's data.
+        data_status: Option<DataStatus>,
+        /// The primary, if there is one.
+        primary: Option<NodeName>,
+    },
+    /// A start found a primary running.
+    AlreadyPrimary,
+    /// The server ended while it was awaited.
+    ServerDied(Option<String>),
+    /// The server did not take connections.
+    NotAccepting(String),
+    /// The server does not answer.
+    Silent(String),
+    /// `monitor_sql` failed.
+    MonitorSql(String),
+    /// `synchronous_standby_names` comes from elsewhere than the agent's file.
+    ForeignSyncNames(String),
+    /// Another source overrides the agent's `primary_conninfo`.
+    ConninfoOverridden(String),
+    /// This node's data is not fit for promotion.
+    DataOutOfDate(DataStatus),
+    /// A promotion was asked of an instance that is not running as a standby.
+    NotAStandby,
+    /// A reachable node has WAL that this node lacks, and it could not be fetched.
+    PeerAhead(NodeName, WalPosition, WalPosition),
+    /// The server could not be stopped.
+    CannotStop,
+    /// The deadline came first.
+    Deadline(Box<Reason>),
+    /// The cluster could not be asked.
+    ClusterUnavailable(String),
+    /// A step failed.
+    StepFailed(Box<Step>, String),
+}
+
+impl Failure {
+    /// Returns what the operator can do about it, if there is something to say.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NoReplication => Some("set rep_mode to async or sync for a promotable clone".into()),
+            Self::DataDirectoryMissing(_) => Some("check pgdata, and that its file system is mounted".into()),
+            Self::DataDirectoryUnreadable(..) => Some("check the owner, the mode and the disk".into()),
+            Self::Locked { lock, primary, .. } => Some(match primary {
+                Some(primary) => format!(
+                    "if this node's data holds nothing that {primary} lacks, remove {}; otherwise copy \
+                     the data again from {primary} with pg_rewind or pg_basebackup and remove it then",
+                    lock.display()
+                ),
+                None => format!(
+                    "if this node was the last primary, remove {} and clean the resource up",
+                    lock.display()
+                ),
+            }),
+            Self::AlreadyPrimary => {
+                Some("stop the server with pg_ctl; the cluster starts it as a standby".into())
+            }
+            Self::ServerDied(_) | Self::NotAccepting(_) | Self::Silent(_) => {
+                Some("see the server's log file (parameter logfile)".into())
+            }
+            Self::MonitorSql(_) => Some("check monitor_sql, monitor_user and pgdb".into()),
+            Self::ForeignSyncNames(_) => Some(
+                "remove synchronous_standby_names from postgresql.conf and postgresql.auto.conf".into(),
+            ),
+            Self::ConninfoOverridden(_) => {
+                Some("remove primary_conninfo from postgresql.auto.conf (ALTER SYSTEM RESET)".into())
+            }
+            Self::DataOutOfDate(_) => {
+                Some("let this node stream from a primary first, or promote another node".into())
+            }
+            Self::PeerAhead(peer, ..) => {
+                Some(format!("promote {peer}, or check that this node can reach its server"))
+            }
+            Self::NotAStandby
+            | Self::CannotStop
+            | Self::Deadline(_)
+            | Self::ClusterUnavailable(_)
+            | Self::StepFailed(..) => None,
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ServerStarts => write!(f, "PostgreSQL still hasn't started yet"),
+            Self::ServerStops => write!(f, "PostgreSQL still hasn't stopped yet"),
+            Self::PromotionEnds => write!(f, "PostgreSQL still hasn't promoted yet"),
+            Self::ReloadTakesEffect => write!(f, "the reload has not taken effect yet"),
+            Self::StandbyCatchesUp(node) => write!(f, "{node} has not received everything yet"),
+            Self::WalOfPeer(node, position) => write!(f, "WAL of {node} up to {position} is missing"),
+            Self::Positions(nodes) => {
+                let names: Vec<_> = nodes.iter().map(NodeName::as_str).collect();
+                write!(f, "no WAL position yet of {}", names.join(", "))
+            }
+            Self::StreamingBegins => write!(f, "not streaming from the primary yet"),
+            Self::ClusterAnswers => write!(f, "the cluster information base has not answered yet"),
+            Self::Retry(error) => write!(f, "trying again: {error}"),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoReplication => write!(f, "Not in a replication mode."),
+            Self::DataDirectoryMissing(path) => {
+                write!(f, "{} is not a PostgreSQL data directory", path.display())
+            }
+            Self::DataDirectoryUnreadable(path, error) => {
+                write!(f, "cannot read {}: {error}", path.display())
+            }
+            Self::Locked { lock, data_status, primary } => {
+                write!(f, "My data may be inconsistent: {} exists", lock.display())?;
+                if let Some(status) = data_status {
+                    write!(f, ", data-status is {status}")?;
+                }
+                match primary {
+                    Some(primary) => write!(f, ", the primary is {primary}"),
+                    None => write!(f, ", there is no primary"),
+                }
+            }
+            Self::AlreadyPrimary => write!(f, "PostgreSQL is already running as a primary"),
+            Self::ServerDied(Some(line)) => write!(f, "PostgreSQL ended: {line}"),
+            Self::ServerDied(None) => write!(f, "PostgreSQL ended without a word in its log"),
+            Self::NotAccepting(why) => write!(f, "PostgreSQL refuses connections: {why}"),
+            Self::Silent(why) => write!(f, "PostgreSQL does not answer: {why}"),
+            Self::MonitorSql(error) => write!(f, "monitor_sql failed: {error}"),
+            Self::ForeignSyncNames(value) => {
+                write!(f, "Invalid synchronous_standby_names is set in postgresql.conf: '{value}'")
+            }
+            Self::ConninfoOverridden(value) => {
+                write!(f, "primary_conninfo is overridden, the standby follows '{value}'")
+            }
+            Self::DataOutOfDate(status) => write!(f, "My data is out-of-date. status={status}"),
+            Self::NotAStandby => write!(f, "Can't promote PostgreSQL: it is not running as a standby"),
+            Self::PeerAhead(peer, theirs, mine) => {
+                write!(f, "{peer} has WAL up to {theirs}, this node only up to {mine}")
+            }
+            Self::CannotStop => write!(f, "PostgreSQL could not be stopped, not even by SIGKILL"),
+            Self::Deadline(reason) => write!(f, "no time left: {reason}"),
+            Self::ClusterUnavailable(error) => write!(f, "the cluster does not answer: {error}"),
+            Self::StepFailed(step, error) => write!(f, "{}: {error}", step.purpose()),
+        }
+    }
+}

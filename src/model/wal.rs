@@ -1,0 +1,140 @@
+//! Positions in the write-ahead log.
+//!
+//! Text and number forms are never mixed: outside this file a position is an [`Lsn`]. There is no
+//! `Ord` on [`WalPosition`] on purpose: positions on two timelines can only be compared with the
+//! history at hand, which is `decide::election`'s business.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A byte position in the write-ahead log (PostgreSQL: `pg_lsn`, `xlogdefs.h`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Lsn(pub u64);
+
+/// What could not be read as a WAL position.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadLsn(pub String);
+
+impl fmt::Display for BadLsn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\" is not a WAL position", self.0)
+    }
+}
+
+impl std::error::Error for BadLsn {}
+
+impl Lsn {
+    /// Returns the 16 hexadecimal digits that the attributes `<rsc>-xlog-loc` and
+    /// `<rsc>-master-baseline` hold.
+    #[must_use]
+    pub fn to_attribute(self) -> String {
+        format!("{:016X}", self.0)
+    }
+
+    /// Reads the 16 hexadecimal digits of an attribute.
+    ///
+    /// # Errors
+    /// Anything but 1 to 16 hexadecimal digits.
+    pub fn from_attribute(text: &str) -> Result<Self, BadLsn> {
+        let digits = (1..=16).contains(&text.len()) && text.chars().all(|c| c.is_ascii_hexdigit());
+        match u64::from_str_radix(text, 16) {
+            Ok(value) if digits => Ok(Self(value)),
+            Ok(_) | Err(_) => Err(BadLsn(text.to_owned())),
+        }
+    }
+
+    /// Returns how many bytes of WAL lie between `earlier` and this position, 0 when it is not earlier.
+    #[must_use]
+    pub const fn bytes_since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+impl fmt::Display for Lsn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:X}/{:X}", self.0 >> 32, self.0 & 0xFFFF_FFFF)
+    }
+}
+
+impl FromStr for Lsn {
+    type Err = BadLsn;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let bad = || BadLsn(text.to_owned());
+        let (high, low) = text.trim().split_once('/').ok_or_else(bad)?;
+        let part = |hex: &str| match hex.chars().all(|c| c.is_ascii_hexdigit()) {
+            true => u32::from_str_radix(hex, 16).map_err(|_| bad()),
+            false => Err(bad()),
+        };
+        Ok(Self(u64::from(part(high)?) << 32 | u64::from(part(low)?)))
+    }
+}
+
+/// A timeline identifier (PostgreSQL: `TimeLineID`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timeline(pub u32);
+
+impl fmt::Display for Timeline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// The end of an instance's WAL: how far, and in which history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct WalPosition {
+    /// The timeline that the last record belongs to.
+    pub timeline: Timeline,
+    /// The end of the last record.
+    pub lsn: Lsn,
+}
+
+impl fmt::Display for WalPosition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.timeline, self.lsn)
+    }
+}
+
+impl FromStr for WalPosition {
+    type Err = BadLsn;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let bad = || BadLsn(text.to_owned());
+        let (timeline, lsn) = text.split_once(':').ok_or_else(bad)?;
+        Ok(Self {
+            timeline: Timeline(timeline.parse().map_err(|_| bad())?),
+            lsn: lsn.parse().map_err(|_| bad())?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_position_reads_back_from_each_of_its_forms() {
+        for value in [0, 1, 0x3000060, 0xFFFF_FFFF, 0x1_0000_0000, u64::MAX] {
+            let lsn = Lsn(value);
+            assert_eq!(lsn.to_string().parse(), Ok(lsn));
+            assert_eq!(Lsn::from_attribute(&lsn.to_attribute()), Ok(lsn));
+            let position = WalPosition { timeline: Timeline(7), lsn };
+            assert_eq!(position.to_string().parse(), Ok(position));
+        }
+        assert_eq!(Lsn(0x1_0300_0060).to_string(), "1/3000060");
+        assert_eq!(Lsn(0x0300_0060).to_attribute(), "0000000003000060");
+    }
+
+    #[test]
+    fn what_is_not_a_position_is_refused() {
+        for text in ["", "/", "1", "1/", "G/0", "+1/0", "1/2/3", "1/123456789", "-1/0"] {
+            assert!(text.parse::<Lsn>().is_err(), "{text}");
+        }
+        for text in ["", "+1", "00000000000000001", "0x10"] {
+            assert!(Lsn::from_attribute(text).is_err(), "{text}");
+        }
+        for text in ["", "1", ":0/0", "x:0/0", "1:0", "-1:0/0"] {
+            assert!(text.parse::<WalPosition>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! Observation: the only reader of the world.
+//!
+//! Nothing is changed here, and nothing is decided: what cannot be read becomes a value that says so.
+
+use std::time::Duration;
+
+use log::debug;
+
+use crate::model::action::Action;
+use crate::model::cluster::Cluster;
+use crate::model::instance::{Answer, Files, Instance, Postmaster};
+use crate::model::notification::{Notification, NotificationType, NotifiedOperation};
+use crate::model::observation::{ActionTime, ClusterView, Observation, Taken};
+use crate::model::settings::Settings;
+use crate::model::step::Step;
+use crate::model::verdict::Reason;
+use crate::pacemaker::attribute::Attribute;
+use crate::postgres::{control_data, lock_file, postmaster, server_log, standby, sync_file};
+use crate::world::World;
+
+/// How long the cluster information base may take to answer. It takes some milliseconds; an action
+/// that can do without it does not wait longer.
+const CLUSTER_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long a server is asked when the action only wants to know what it is about to stop.
+const SERVER_PATIENCE_STOPPING: Duration = Duration::from_secs(2);
+
+/// What an action has to look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Needs {
+    /// Ask the server.
+    pub server: bool,
+    /// Read the cluster information base.
+    pub cluster: bool,
+    /// Ask the attribute daemon for the WAL positions of all nodes.
+    pub positions: bool,
+    /// Read `pg_control` when the server is gone.
+    pub control: bool,
+    /// Look at the agent's files.
+    pub files: bool,
+}
+
+impl Needs {
+    /// Returns what an action has to look at.
+    #[must_use]
+    pub fn of(action: Action, settings: &Settings, notification: &Notification) -> Self {
+        use NotificationType::{Post, Pre};
+        use NotifiedOperation::{Demote, Promote, Start, Stop};
+        let replication = settings.is_replication();
+        let server = match action {
+            Action::Start | Action::Monitor | Action::Promote | Action::Demote => true,
+            Action::Notify => match notification.event {
+                Some((Pre, Promote) | (Post, Promote | Demote | Start | Stop)) => replication,
+                Some((Pre, Start | Stop | Demote)) | None => false,
+            },
+            Action::Stop
+            | Action::Status
+            | Action::MetaData
+            | Action::ValidateAll
+            | Action::Methods
+            | Action::Usage => false,
+        };
+        let receiver = settings.check_wal_receiver && action == Action::Monitor;
+        let record = server || action == Action::Stop;
+        Self {
+            server,
+            cluster: record && replication || receiver,
+            positions: replication
+                && (action == Action::Promote
+                    || action == Action::Notify && notification.event == Some((Post, Start))),
+            control: action == Action::Demote && replication,
+            files: record,
+        }
+    }
+}
+
+/// Looks at the world, again and again, for one action.
+pub struct Observer {
+    action: Action,
+    needs: Needs,
+    notification: Notification,
+    probe: bool,
+    /// The cluster as it was read last.
+    cluster: Option<Cluster>,
+}
+
+impl Observer {
+    /// Prepares to look at what an action needs.
+    #[must_use]
+    pub fn new(action: Action, settings: &Settings, notification: Notification, probe: bool) -> Self {
+        let needs = Needs::of(action, settings, &notification);
+        Self { action, needs, notification, probe, cluster: None }
+    }
+
+    /// Forgets what others may have changed while the action waited for this.
+    pub fn forget(&mut self, reason: &Reason) {
+        match reason {
+            Reason::Positions(_) | Reason::ClusterAnswers => self.cluster = None,
+            Reason::ServerStarts
+            | Reason::ServerStops
+            | Reason::PromotionEnds
+            | Reason::ReloadTakesEffect
+            | Reason::StandbyCatchesUp(_)
+            | Reason::WalOfPeer(..)
+            | Reason::StreamingBegins
+            | Reason::Retry(_) => {}
+        }
+    }
+
+    /// Takes one snapshot. The cluster is read while the server is asked.
+    pub fn observe(&mut self, world: &mut World, taken: &Taken) -> Observation {
+        let patience = world.clock.within(CLUSTER_PATIENCE);
+        let reading = (self.needs.cluster && self.cluster.is_none())
+            .then(|| world.tools.begin_reading(patience));
+        let instance = self.instance(world, taken);
+        let files = if self.needs.files { files(world) } else { Files::default() };
+        let cluster = match reading {
+            None if !self.needs.cluster => ClusterView::NotAsked,
+            None => self.cluster_with(taken),
+            Some(reading) => {
+                let cluster = reading.and_then(|reading| {
+                    world.tools.end_reading(reading, &world.settings.resource, &world.local)
+                });
+                match cluster {
+                    Ok(cluster) => {
+                        self.cluster = Some(self.with_positions(world, cluster));
+                        self.cluster_with(taken)
+                    }
+                    Err(error) => ClusterView::Unavailable(error.to_string()),
+                }
+            }
+        };
+        Observation {
+            time: ActionTime { elapsed: world.clock.elapsed(), remaining: world.clock.remaining() },
+            local: world.local.clone(),
+            instance,
+            files,
+            cluster,
+            notification: self.notification.clone(),
+            probe: self.probe,
+            taken: taken.clone(),
+        }
+    }
+
+    fn cluster_with(&self, taken: &Taken) -> ClusterView {
+        let Some(mut cluster) = self.cluster.clone() else { return ClusterView::NotAsked };
+        for attempt in taken.0.iter().filter(|attempt| attempt.error.is_none()) {
+            cluster.apply(&attempt.step);
+        }
+        ClusterView::Seen(cluster)
+    }
+
+    fn with_positions(&self, world: &World, mut cluster: Cluster) -> Cluster {
+        if !self.needs.positions {
+            return cluster;
+        }
+        let resource = &world.settings.resource;
+        let deadline = world.clock.within(CLUSTER_PATIENCE);
+        match world.tools.query_attribute(resource, Attribute::WalPosition, deadline) {
+            Ok(answers) => {
+                for node in &mut cluster.nodes {
+                    let answer = answers.iter().find(|(name, _)| *name == node.name);
+                    node.wal_position = answer.and_then(|(_, value)| value.parse().ok());
+                }
+            }
+            Err(error) => debug!("the attribute daemon does not answer: {error}"),
+        }
+        cluster
+    }
+
+    fn instance(&self, world: &mut World, taken: &Taken) -> Instance {
+        let data_directory = postmaster::data_directory(&world.settings, &world.user);
+        let postmaster = find_postmaster(world);
+        let running = matches!(postmaster, Postmaster::Running { .. });
+        let gone = !running;
+        let answer = if running && self.needs.server { self.ask(world) } else { Answer::NotAsked };
+        let control = (gone && self.needs.control)
+            .then(|| control_data::read(&world.settings, &world.user, world.clock.deadline))
+            .and_then(|control| control.inspect_err(|error| debug!("{error}")).ok());
+        let died = gone && taken.tried(&Step::Launch);
+        let last_fatal = world.log_mark.as_ref().filter(|_| died).and_then(|mark| {
+            server_log::last_fatal(&world.settings, &world.user, mark, world.clock.deadline)
+        });
+        Instance { data_directory, postmaster, answer, control, last_fatal }
+    }
+
+    fn ask(&self, world: &mut World) -> Answer {
+        let deadline = match self.action {
+            Action::Demote => world.clock.within(SERVER_PATIENCE_STOPPING),
+            Action::Start
+            | Action::Stop
+            | Action::Status
+            | Action::Monitor
+            | Action::Promote
+            | Action::Notify
+            | Action::MetaData
+            | Action::ValidateAll
+            | Action::Methods
+            | Action::Usage => world.clock.deadline,
+        };
+        let mut answer = world.session.report(deadline);
+        if let (Answer::Standby(report), Some(version)) = (&mut answer, world.version) {
+            let ours = world.standby(version, None).conninfo();
+            report.conninfo_overridden = report.primary_conninfo.as_ref().is_some_and(|effective| {
+                standby::primary_conninfo_overridden(effective, &ours)
+            });
+        }
+        let settings = &world.settings;
+        let plain = !settings.is_replication();
+        let asks_sql = match (&answer, self.action) {
+            (Answer::Primary(_), Action::Monitor) => plain || !settings.monitor_sql_is_default,
+            (Answer::Primary(_) | Answer::Standby(_), Action::Start | Action::Monitor) => plain,
+            (
+                Answer::Primary(_)
+                | Answer::Standby(_)
+                | Answer::NotAsked
+                | Answer::Refused(_)
+                | Answer::Silent(_)
+                | Answer::MonitorSqlFailed(_),
+                _,
+            ) => false,
+        };
+        if asks_sql {
+            let sql = settings.monitor_sql.clone();
+            if let Err(failed) = world.session.monitor_sql(&sql, deadline) {
+                return failed;
+            }
+        }
+        answer
+    }
+}
+
+/// Finds the postmaster. A process table that cannot be read proves nothing, so that the instance
+/// is not called absent for it.
+fn find_postmaster(world: &World) -> Postmaster {
+    postmaster::find(&world.settings, &world.user).unwrap_or_else(|error| {
+        log::error!("cannot look for PostgreSQL's processes: {error}");
+        Postmaster::Orphans { count: 0 }
+    })
+}
+
+fn files(world: &World) -> Files {
+    let (settings, user) = (&world.settings, &world.user);
+    let replication = settings.is_replication();
+    let complain = |error: &crate::postgres::PostgresError| debug!("{error}");
+    let current = world.version.map(|version| world.standby(version, None).is_current());
+    Files {
+        lock: match replication {
+            true => lock_file::read(settings, user).inspect_err(complain).ok().flatten(),
+            false => None,
+        },
+        sync_names: match replication {
+            true => sync_file::read(settings, user).inspect_err(complain).ok().flatten(),
+            false => None,
+        },
+        standby_settings: current.and_then(|c| c.inspect_err(complain).ok()).unwrap_or(false),
+        standby_mark: world
+            .version
+            .is_some_and(|version| standby::has_mark(settings, user, version).unwrap_or(false)),
+    }
+}

@@ -1,0 +1,205 @@
+use proptest::prelude::{ProptestConfig, any, prop, proptest};
+
+use super::super::environment::Environment;
+use super::super::fault::{Fault, worst};
+use super::super::parameter;
+use super::super::settings;
+use super::{Context, Fact, Facts, validate, version_num};
+use crate::model::action::Action;
+
+/// The parameters of a sound two-node cluster.
+const SOUND: [(&str, &str); 5] = [
+    ("OCF_RESKEY_rep_mode", "sync"),
+    ("OCF_RESKEY_node_list", "pm01 pm02"),
+    ("OCF_RESKEY_master_ip", "192.0.2.1"),
+    ("OCF_RESKEY_CRM_meta_promoted_max", "1"),
+    ("OCF_RESKEY_CRM_meta_notify", "true"),
+];
+
+fn sound_facts() -> Facts {
+    Facts {
+        privileged: Fact::Holds,
+        pgdba_exists: Fact::Holds,
+        pgctl_executable: Fact::Holds,
+        psql_executable: Fact::Holds,
+        config_exists: Fact::Holds,
+        pgdata_writable: Fact::Holds,
+        server_version: Some(150_000),
+        unix_socket_directories: None,
+    }
+}
+
+fn faults_of(action: Action, changes: &[(&str, &str)], facts: &Facts) -> Vec<Fault> {
+    let environment = Environment::from_pairs(SOUND.iter().chain(changes).copied());
+    let (settings, _) = settings::parse(&environment);
+    validate(&settings, facts, &Context::new(action, &environment))
+}
+
+#[test]
+fn a_sound_configuration_has_no_fault() {
+    for action in Action::ALL {
+        assert_eq!(faults_of(action, &[], &sound_facts()), []);
+        assert_eq!(faults_of(action, &[], &Facts::default()), []);
+    }
+}
+
+#[test]
+fn each_wrong_parameter_is_explained() {
+    for (change, problem, code) in [
+        (("OCF_RESKEY_monitor_password", "x"), "monitor_user has to be set", 6),
+        (("OCF_RESKEY_master_ip", ""), "master_ip can't be empty.", 6),
+        (("OCF_RESKEY_node_list", " "), "node_list can't be empty.", 6),
+        (
+            ("OCF_RESKEY_CRM_meta_promoted_max", ""),
+            "Replication(rep_mode=async or sync) requires",
+            6,
+        ),
+        (("OCF_RESKEY_rep_mode", "slave"), "Replication(rep_mode=slave) does not support", 6),
+        (
+            ("OCF_RESKEY_replication_slot_name", "Slot-1"),
+            "Invalid replication_slot_name(Slot-1).",
+            6,
+        ),
+    ] {
+        let faults = faults_of(Action::Start, &[change], &sound_facts());
+        assert_eq!(faults.len(), 1, "{change:?}: {faults:?}");
+        assert!(faults[0].problem.starts_with(problem), "{}", faults[0]);
+        assert_eq!((faults[0].code.code(), faults[0].is_error()), (code, true), "{change:?}");
+    }
+}
+
+#[test]
+fn each_wrong_fact_is_explained() {
+    let sound = sound_facts();
+    let fails = Fact::Fails;
+    for (facts, problem, code) in [
+        (Facts { pgdba_exists: fails, ..sound.clone() }, "User postgres doesn't exist", 5),
+        (Facts { privileged: fails, ..sound.clone() }, "The agent must be run as root", 1),
+        (Facts { pgctl_executable: fails, ..sound.clone() }, "Setup problem: couldn't find", 5),
+        (Facts { psql_executable: fails, ..sound.clone() }, "Setup problem: couldn't find", 5),
+        (Facts { config_exists: fails, ..sound.clone() }, "Configuration file /var/lib", 5),
+        (Facts { pgdata_writable: fails, ..sound.clone() }, "Directory /var/lib/pgsql/data is", 4),
+        (Facts { server_version: Some(90_000), ..sound.clone() }, "Replication mode needs", 5),
+        (
+            Facts { unix_socket_directories: Some("/run".into()), ..sound.clone() },
+            "In PostgreSQL 9.3 or higher, socketdir can't be empty",
+            6,
+        ),
+    ] {
+        let faults = faults_of(Action::Start, &[], &facts);
+        assert_eq!(faults.len(), 1, "{faults:?}");
+        assert!(faults[0].problem.starts_with(problem), "{}", faults[0]);
+        assert_eq!(faults[0].code.code(), code, "{problem}");
+    }
+}
+
+#[test]
+fn slots_need_a_server_that_has_them() {
+    let facts = |version| Facts { server_version: Some(version), ..sound_facts() };
+    let change = [("OCF_RESKEY_replication_slot_name", "ha")];
+    assert_eq!(faults_of(Action::Start, &change, &facts(90_400)), []);
+    let faults = faults_of(Action::Start, &change, &facts(90_300));
+    assert!(faults[0].problem.starts_with("Replication slot needs PostgreSQL 9.4"));
+}
+
+#[test]
+fn standbys_elsewhere_need_synchronous_replication() {
+    let list = ("OCF_RESKEY_external_standby_node_list", "dr1 dr2");
+    assert_eq!(faults_of(Action::Start, &[list], &sound_facts()), []);
+    for (mode, error) in [("async", true), ("none", false)] {
+        let faults =
+            faults_of(Action::Start, &[list, ("OCF_RESKEY_rep_mode", mode)], &sound_facts());
+        assert_eq!(faults[0].problem, "external_standby_node_list requires rep_mode=sync.");
+        assert_eq!((faults[0].is_error(), faults[0].value.as_str()), (error, "dr1 dr2"));
+    }
+}
+
+#[test]
+fn every_fault_is_found_and_the_first_decides() {
+    let facts = Facts { pgdba_exists: Fact::Fails, pgctl_executable: Fact::Fails, ..sound_facts() };
+    let changes = [("OCF_RESKEY_node_list", ""), ("OCF_RESKEY_master_ip", "")];
+    let faults = faults_of(Action::Start, &changes, &facts);
+    let parameters: Vec<_> = faults.iter().map(|fault| fault.parameter).collect();
+    assert_eq!(parameters, ["pgdba", "pgctl", "master_ip", "node_list"]);
+    assert_eq!(worst(&faults).map(|fault| fault.code.code()), Some(5));
+}
+
+#[test]
+fn a_clone_without_notifications_is_warned_of() {
+    for value in ["false", ""] {
+        let change = [("OCF_RESKEY_CRM_meta_notify", value)];
+        let faults = faults_of(Action::Start, &change, &sound_facts());
+        assert_eq!((faults[0].parameter, faults[0].is_error()), ("notify", false));
+    }
+}
+
+#[test]
+fn files_that_a_base_backup_copies_are_warned_of() {
+    let change = [("OCF_RESKEY_tmpdir", "/var/lib/pgsql/data/tmp")];
+    let faults = faults_of(Action::Start, &change, &sound_facts());
+    assert_eq!((faults[0].parameter, faults[0].is_error()), ("tmpdir", false));
+}
+
+#[test]
+fn no_running_instance_is_failed_for_its_configuration() {
+    let facts = Facts { pgdba_exists: Fact::Fails, config_exists: Fact::Fails, ..sound_facts() };
+    for action in [Action::Monitor, Action::Stop, Action::Status, Action::Demote, Action::Notify] {
+        let faults = faults_of(action, &[("OCF_RESKEY_node_list", "")], &facts);
+        assert_eq!((faults.len(), worst(&faults)), (3, None), "{action:?}");
+    }
+}
+
+#[test]
+fn a_cursory_validation_looks_at_the_parameters_only() {
+    let facts = Facts { config_exists: Fact::Fails, ..sound_facts() };
+    let not_yet_a_clone = ("OCF_RESKEY_CRM_meta_promoted_max", "");
+    assert_eq!(faults_of(Action::ValidateAll, &[not_yet_a_clone], &facts), []);
+    let thorough = ("OCF_CHECK_LEVEL", "10");
+    let faults = faults_of(Action::ValidateAll, &[not_yet_a_clone, thorough], &facts);
+    assert_eq!(faults.len(), 2);
+    let faults = faults_of(Action::ValidateAll, &[("OCF_RESKEY_node_list", "")], &facts);
+    assert_eq!(faults.len(), 1);
+}
+
+#[test]
+fn versions_are_read_as_the_server_numbers_them() {
+    for (text, number) in [
+        ("9.4\n", Some(90_400)),
+        ("9.6.24", Some(90_600)),
+        ("10", Some(100_000)),
+        ("17", Some(170_000)),
+        ("", None),
+        ("devel", None),
+        ("4294967295", None),
+        ("9.4294967295", None),
+    ] {
+        assert_eq!(version_num(text), number, "{text}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn no_environment_makes_it_panic(
+        values in prop::collection::vec(any::<String>(), 33),
+        mode in "none|async|sync|slave",
+        version in any::<Option<u32>>(),
+        text in any::<String>(),
+    ) {
+        let pairs = parameter::ALL.iter().zip(values)
+            .map(|(row, value)| (format!("OCF_RESKEY_{}", row.name), value))
+            .chain([("OCF_RESKEY_rep_mode".to_owned(), mode)]);
+        let environment = Environment::from_pairs(pairs);
+        let facts = Facts {
+            server_version: version.or_else(|| version_num(&text)),
+            unix_socket_directories: Some(text),
+            ..Facts::default()
+        };
+        let (settings, _) = settings::parse(&environment);
+        for action in Action::ALL {
+            let faults = validate(&settings, &facts, &Context::new(action, &environment));
+            assert!(faults.iter().all(|fault| !fault.to_string().is_empty()));
+        }
+    }
+}

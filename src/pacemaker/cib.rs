@@ -1,0 +1,182 @@
+//! The cluster information base (CIB) as one snapshot.
+
+use std::time::Instant;
+
+use roxmltree::{Document, Node};
+
+use super::attribute::Attribute;
+use super::{ENVIRONMENT, PacemakerError, Tools, history};
+use crate::model::cluster::{Cluster, ClusterNode, Membership, NoQuorumPolicy};
+use crate::model::node::{NodeName, ResourceName};
+use crate::model::wal::Lsn;
+use crate::system::command::{Command, Running};
+
+impl Tools {
+    /// Begins to read the local copy of the CIB; the caller may do something else meanwhile.
+    ///
+    /// # Errors
+    /// The tool could not be started.
+    pub fn begin_reading(&self, deadline: Instant) -> Result<Running, PacemakerError> {
+        let command = Command::new(self.path("cibadmin")).args(["--query", "--local"]);
+        Ok(command.inherit(ENVIRONMENT).deadline(deadline).spawn()?)
+    }
+
+    /// Ends the reading: parses what the tool printed.
+    ///
+    /// # Errors
+    /// The tool failed, or printed something else than a CIB with the local node in it.
+    pub fn end_reading(
+        &self,
+        reading: Running,
+        resource: &ResourceName,
+        local: &NodeName,
+    ) -> Result<Cluster, PacemakerError> {
+        parse(&reading.wait()?.stdout, resource, local)
+    }
+}
+
+/// Reads a CIB document.
+///
+/// Unknown or missing values become "unknown", never an error: the only faults are text that is no
+/// XML, and a local node that the cluster does not have.
+///
+/// # Errors
+/// See above.
+pub fn parse(
+    xml: &str,
+    resource: &ResourceName,
+    local: &NodeName,
+) -> Result<Cluster, PacemakerError> {
+    let document = Document::parse(xml)?;
+    let cib = document.root_element();
+    let nodes: Vec<_> = children(cib, &["configuration", "nodes", "node"])
+        .into_iter()
+        .filter_map(|node| read_node(cib, node, resource))
+        .collect();
+    if !nodes.iter().any(|node| node.name == *local) {
+        return Err(PacemakerError::NotANode(local.to_string()));
+    }
+    Ok(Cluster {
+        local: local.clone(),
+        quorum: cib.attribute("have-quorum").is_some_and(is_true),
+        no_quorum_policy: match property(cib, "no-quorum-policy") {
+            Some("ignore") => NoQuorumPolicy::Ignore,
+            Some(_) | None => NoQuorumPolicy::Respect,
+        },
+        fencing: property(cib, "stonith-enabled").is_none_or(is_true),
+        startup_fencing: property(cib, "startup-fencing").is_none_or(is_true),
+        nodes,
+    })
+}
+
+/// Returns the elements at the end of a path of tag names.
+fn children<'a, 'i>(root: Node<'a, 'i>, path: &[&str]) -> Vec<Node<'a, 'i>> {
+    path.iter().fold(vec![root], |level, tag| {
+        let matching = |node: &Node<'a, 'i>| node.has_tag_name(*tag);
+        level.into_iter().flat_map(|node| node.children().filter(matching)).collect()
+    })
+}
+
+/// Pacemaker's own reading of a boolean (`pcmk__parse_bool`).
+fn is_true(text: &str) -> bool {
+    ["true", "on", "yes", "y", "1"].iter().any(|word| text.eq_ignore_ascii_case(word))
+}
+
+fn property<'a>(cib: Node<'a, '_>, name: &str) -> Option<&'a str> {
+    let path = ["configuration", "crm_config", "cluster_property_set", "nvpair"];
+    children(cib, &path)
+        .into_iter()
+        .find(|pair| pair.attribute("name") == Some(name))
+        .and_then(|pair| pair.attribute("value"))
+}
+
+fn read_node(cib: Node<'_, '_>, node: Node<'_, '_>, resource: &ResourceName) -> Option<ClusterNode> {
+    let name = NodeName::new(node.attribute("uname")?);
+    let state = children(cib, &["status", "node_state"]).into_iter().find(|state| {
+        state.attribute("uname").is_some_and(|uname| NodeName::new(uname) == name)
+    });
+    let read = |attribute: Attribute| {
+        let transient = state
+            .map(|state| children(state, &["transient_attributes", "instance_attributes", "nvpair"]))
+            .unwrap_or_default();
+        let permanent = children(node, &["instance_attributes", "nvpair"]);
+        let wanted = attribute.name(resource);
+        transient
+            .into_iter()
+            .chain(permanent)
+            .find(|pair| pair.attribute("name") == Some(wanted.as_str()))
+            .and_then(|pair| pair.attribute("value"))
+            .filter(|value| !value.is_empty())
+    };
+    let location = |attribute| read(attribute).and_then(|text| Lsn::from_attribute(text).ok());
+    Some(ClusterNode {
+        membership: state.map_or(Membership::NeverSeen, membership),
+        role: state.map_or(crate::model::cluster::ClusterRole::Unknown, |state| {
+            history::role(state, resource)
+        }),
+        status: read(Attribute::Status).and_then(|text| text.parse().ok()),
+        data_status: read(Attribute::DataStatus).and_then(|text| text.parse().ok()),
+        score: read(Attribute::PromotionScore).and_then(|text| text.parse().ok()),
+        xlog_location: location(Attribute::XlogLocation),
+        wal_position: read(Attribute::WalPosition).and_then(|text| text.parse().ok()),
+        baseline: location(Attribute::Baseline),
+        receiver_status: read(Attribute::ReceiverStatus).map(str::to_owned),
+        name,
+    })
+}
+
+/// Reads how certain a node's state is, as Pacemaker's scheduler does
+/// (`determine_online_status_fencing` in `lib/pengine/unpack.c`): since 2.1.7 `in_ccm` and `crmd`
+/// are times, 0 for "not"; before they are booleans and `online`/`offline`.
+fn membership(state: Node<'_, '_>) -> Membership {
+    let since = |text: &str| is_true(text) || text.parse::<u64>().is_ok_and(|time| time > 0);
+    let Some(in_ccm) = state.attribute("in_ccm") else { return Membership::NeverSeen };
+    let is_member = since(in_ccm);
+    let is_online = state.attribute("crmd").is_some_and(|crmd| crmd == "online" || since(crmd));
+    let has_joined = state.attribute("join") == Some("member");
+    let expected_up = state.attribute("expected") == Some("member");
+    match (is_member && is_online, has_joined, expected_up) {
+        (true, true, _) => Membership::Member,
+        // On its way up or down, but nothing of it runs that we have not been told of.
+        (_, _, false) => Membership::Down,
+        (true, false, true) | (false, _, true) => Membership::Lost,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state_of(attributes: &str) -> Membership {
+        let xml = format!("<node_state {attributes}/>");
+        membership(Document::parse(&xml).expect("valid XML").root_element())
+    }
+
+    #[test]
+    fn membership_is_read_as_the_scheduler_reads_it() {
+        use Membership::{Down, Lost, Member, NeverSeen};
+        let table = [
+            ("", NeverSeen),
+            ("in_ccm='true' crmd='online' join='member' expected='member'", Member),
+            ("in_ccm='1700000000' crmd='1700000001' join='member' expected='member'", Member),
+            ("in_ccm='false' crmd='offline' join='down' expected='member'", Lost),
+            ("in_ccm='0' crmd='0' join='down' expected='member'", Lost),
+            ("in_ccm='true' crmd='offline' join='down' expected='member'", Lost),
+            ("in_ccm='false' crmd='offline' join='down' expected='down'", Down),
+            ("in_ccm='true' crmd='offline' join='down' expected='down'", Down),
+            ("in_ccm='true' crmd='online' join='pending' expected='down'", Down),
+        ];
+        for (attributes, expected) in table {
+            assert_eq!(state_of(attributes), expected, "{attributes}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_cluster_information_base_is_an_error_and_never_a_panic() {
+        let resource = ResourceName::from_instance("pgsql");
+        let local = NodeName::new("pm01");
+        for text in ["", "nonsense", "<cib", "<cib/>", "<cib><configuration><nodes><node/></nodes></configuration></cib>"] {
+            assert!(parse(text, &resource, &local).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! PostgreSQL on this machine: its processes, its files and what it says.
+//!
+//! Each file is one way to reach it: run or read, and a pure parser beside it. Nothing here
+//! decides anything, and nothing knows of Pacemaker. All that lies in PGDATA or tmpdir is touched
+//! as the database user.
+
+pub mod config_file;
+pub mod control_data;
+pub mod launch;
+pub mod lock_file;
+pub mod postmaster;
+pub mod quoting;
+pub mod server_log;
+pub mod session;
+pub mod standby;
+pub mod sync_file;
+pub mod version;
+
+mod error;
+
+mod password_file;
+mod pid_file;
+mod statements;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::PostgresError;

@@ -1,0 +1,230 @@
+//! The postmaster and its children: proof of life, and signals.
+//!
+//! A process counts when it runs a server's program in the data directory. A number in
+//! `postmaster.pid` alone proves nothing, and its absence neither.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+
+use super::PostgresError;
+use super::pid_file::{PidFile, Status};
+use crate::model::instance::{DataDirectory, Postmaster};
+use crate::model::settings::Settings;
+use crate::model::step::ShutdownMode;
+use crate::system::SystemError;
+use crate::system::identity::{User, as_user};
+use crate::system::process::Process;
+
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
+
+/// What the children call themselves, `init_ps_display()` in `src/backend/utils/misc/ps_status.c`.
+const CHILD_TITLE: &str = "postgres: ";
+
+/// Tells how the data directory is.
+#[must_use]
+pub fn data_directory(settings: &Settings, user: &User) -> DataDirectory {
+    let path = settings.pgdata.join("PG_VERSION");
+    match as_user(user, || std::fs::metadata(&path)) {
+        Ok(Ok(_)) => DataDirectory::Present,
+        Ok(Err(error)) => match error.kind() {
+            io::ErrorKind::NotFound => DataDirectory::Missing,
+            _ => DataDirectory::Unreadable(error.to_string()),
+        },
+        Err(error) => DataDirectory::Unreadable(error.to_string()),
+    }
+}
+
+/// Finds out from the process table whether the postmaster lives.
+///
+/// # Errors
+/// The process table cannot be read. An unreadable `postmaster.pid` is no error.
+pub fn find(settings: &Settings, user: &User) -> Result<Postmaster, PostgresError> {
+    Ok(match look(settings, user)? {
+        Found::Postmaster(process) => Postmaster::Running { pid: process.pid },
+        Found::Processes(orphans) => match orphans.len() {
+            0 => Postmaster::Absent,
+            count => Postmaster::Orphans { count },
+        },
+    })
+}
+
+enum Found {
+    Postmaster(Process),
+    /// Everything else that works in the data directory.
+    Processes(Vec<Process>),
+}
+
+fn look(settings: &Settings, user: &User) -> Result<Found, SystemError> {
+    if let Ok(Some(file)) = PidFile::read(settings, user) {
+        if let Some(process) = as_user(user, || named_by(&file, settings))? {
+            return Ok(Found::Postmaster(process));
+        }
+    }
+    let processes = servers(settings, user)?;
+    let parents: Vec<i32> = processes.iter().map(|process| process.pid).collect();
+    let leads =
+        |process: &&Process| !parents.contains(&process.parent) && !is_child_by_title(process);
+    Ok(match processes.iter().find(leads) {
+        Some(process) => Found::Postmaster(process.clone()),
+        None => Found::Processes(processes),
+    })
+}
+
+/// Returns the process that the file names, if it is a postmaster of this directory.
+fn named_by(file: &PidFile, settings: &Settings) -> Option<Process> {
+    Process::read(file.pid).filter(|process| {
+        is_server(process) && !is_child_by_title(process) && process.uses(&settings.pgdata)
+    })
+}
+
+/// Finds every server process of the data directory.
+///
+/// It looks as the database user: a container's root may not see the directory of other users'
+/// processes, but everyone may see his own.
+fn servers(settings: &Settings, user: &User) -> Result<Vec<Process>, SystemError> {
+    let mut processes = as_user(user, || Process::using_directory(&settings.pgdata))??;
+    processes.retain(is_server);
+    Ok(processes)
+}
+
+fn is_server(process: &Process) -> bool {
+    matches!(process.executable.as_deref(), Some("postgres" | "postmaster"))
+}
+
+fn is_child_by_title(process: &Process) -> bool {
+    process.title.starts_with(CHILD_TITLE)
+}
+
+/// Tells whether a WAL receiver runs, for servers that cannot tell (before 9.6).
+pub(super) fn has_wal_receiver(settings: &Settings, user: &User) -> bool {
+    let receives = |process: &Process| {
+        is_child_by_title(process)
+            && (process.title.contains("wal receiver") || process.title.contains("walreceiver"))
+    };
+    servers(settings, user).is_ok_and(|processes| processes.iter().any(receives))
+}
+
+/// Tells what the living postmaster says of its state.
+///
+/// One that has not written its own `postmaster.pid` yet starts; what a dead one left says nothing.
+pub(super) fn status(settings: &Settings, user: &User) -> Status {
+    let Ok(Found::Postmaster(process)) = look(settings, user) else { return Status::Unsaid };
+    match PidFile::read(settings, user) {
+        Ok(Some(file)) if file.pid == process.pid => file.status,
+        Ok(Some(_) | None) => Status::Starting,
+        Err(_) => Status::Unsaid,
+    }
+}
+
+/// Tells the server to stop; a server that is not there has stopped.
+///
+/// `Fast` and `Immediate` only send the signal (`pg_ctl stop -W` does the same); `Kill` waits
+/// until nothing is left.
+///
+/// # Errors
+/// A signal is not permitted, or something withstands SIGKILL until the deadline.
+pub fn shutdown(
+    settings: &Settings,
+    user: &User,
+    mode: ShutdownMode,
+    deadline: Instant,
+) -> Result<(), PostgresError> {
+    let signal = match mode {
+        ShutdownMode::Fast => Signal::SIGINT,
+        ShutdownMode::Immediate => Signal::SIGQUIT,
+        ShutdownMode::Kill => return kill_all(settings, user, deadline),
+    };
+    match look(settings, user)? {
+        Found::Postmaster(process) => {
+            process.signal(signal)?;
+        }
+        Found::Processes(orphans) => {
+            for orphan in orphans {
+                orphan.signal(Signal::SIGQUIT)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Kills the postmaster first, so that it starts nobody any more, then all others.
+fn kill_all(settings: &Settings, user: &User, deadline: Instant) -> Result<(), PostgresError> {
+    loop {
+        if let Found::Postmaster(process) = look(settings, user)? {
+            process.signal(Signal::SIGKILL)?;
+        }
+        let processes = servers(settings, user)?;
+        for process in &processes {
+            process.signal(Signal::SIGKILL)?;
+        }
+        if processes.is_empty() {
+            return Ok(());
+        }
+        if Instant::now() >= deadline {
+            return Err(PostgresError::Undead(processes.len()));
+        }
+        std::thread::sleep(LOOK_AGAIN);
+    }
+}
+
+/// Makes the server read its configuration again (SIGHUP, as `pg_ctl reload`).
+///
+/// # Errors
+/// There is no postmaster.
+pub fn reload(settings: &Settings, user: &User) -> Result<(), PostgresError> {
+    match look(settings, user)? {
+        Found::Postmaster(process) if process.signal(Signal::SIGHUP)? => Ok(()),
+        Found::Postmaster(_) | Found::Processes(_) => Err(PostgresError::NotRunning),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::postgres::tests::{Fake, settings_in};
+
+    #[test]
+    fn only_a_server_in_the_directory_counts() {
+        let fake = Fake::new();
+        let other = tempfile::tempdir().expect("directory");
+        assert_eq!(fake.find(), Postmaster::Absent);
+        let _elsewhere = fake.run("postgres", other.path(), "/data/postgres");
+        let _editor = fake.run("vi", fake.pgdata(), "vi");
+        fake.write_pid(_editor.pid());
+        assert_eq!(fake.find(), Postmaster::Absent, "a reused number proves nothing");
+        let postmaster = fake.run("postgres", fake.pgdata(), "/usr/bin/postgres -D x");
+        assert_eq!(fake.find(), Postmaster::Running { pid: postmaster.pid() }, "no pid file");
+        fake.write_pid(postmaster.pid());
+        assert_eq!(fake.find(), Postmaster::Running { pid: postmaster.pid() });
+        let pid = postmaster.pid();
+        fake.remove_program("postgres");
+        assert_eq!(fake.find(), Postmaster::Running { pid }, "the program was upgraded");
+    }
+
+    #[test]
+    fn orphans_are_counted_and_killed() {
+        let fake = Fake::new();
+        let first = fake.run("postgres", fake.pgdata(), "postgres: checkpointer ");
+        let _second = fake.run("postgres", fake.pgdata(), "postgres: startup recovering 01");
+        fake.write_pid(first.pid());
+        assert_eq!(fake.find(), Postmaster::Orphans { count: 2 });
+        assert!(reload(&fake.settings, &fake.user).is_err());
+        let deadline = Instant::now() + Duration::from_secs(5);
+        shutdown(&fake.settings, &fake.user, ShutdownMode::Kill, deadline).expect("killed");
+        assert_eq!(fake.find(), Postmaster::Absent);
+        shutdown(&fake.settings, &fake.user, ShutdownMode::Fast, deadline).expect("nothing there");
+    }
+
+    #[test]
+    fn the_data_directory_is_told_from_a_missing_one() {
+        let fake = Fake::new();
+        assert_eq!(data_directory(&fake.settings, &fake.user), DataDirectory::Missing);
+        std::fs::write(fake.pgdata().join("PG_VERSION"), "15\n").expect("write");
+        assert_eq!(data_directory(&fake.settings, &fake.user), DataDirectory::Present);
+        let file = settings_in(&fake.pgdata().join("PG_VERSION"));
+        assert!(matches!(data_directory(&file, &fake.user), DataDirectory::Unreadable(_)));
+        assert_eq!(find(&file, &fake.user).expect("found"), Postmaster::Absent);
+    }
+}

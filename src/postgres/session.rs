@@ -1,0 +1,450 @@
+//! Conversations with the server: the only connection of the program.
+//!
+//! One deadline stands around each conversation, the handshake included, because a stopped
+//! postmaster's socket accepts and never answers. A session keeps its connection over the
+//! questions of one action. What is asked, and how rows are read, is in `statements`.
+
+use std::io;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
+use tokio::time::timeout_at;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, Config, Error, NoTls, SimpleQueryMessage};
+
+use super::password_file::{self, Key};
+use super::pid_file::{PidFile, Status};
+use super::statements::{self, Row};
+use super::version::Version;
+use super::{PostgresError, control_data, postmaster};
+use crate::model::instance::{Answer, Receiver, Refusal};
+use crate::model::settings::Settings;
+use crate::model::slot::SlotName;
+use crate::system::identity::{User, as_user};
+
+/// The name under which the agent's connections appear in `pg_stat_activity`.
+const APPLICATION_NAME: &str = "pgsql-ha";
+/// How long a polite farewell may take.
+const FAREWELL: Duration = Duration::from_millis(20);
+const SOCKET_DIRECTORIES: [&str; 2] = ["/var/run/postgresql", "/tmp"];
+
+/// As whom the server is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// `monitor_user`, or the database user.
+    Monitor,
+    /// The database user, a superuser.
+    Owner,
+}
+
+/// A conversation with the local server, connected when it is first needed.
+#[derive(Debug)]
+pub struct Session {
+    settings: Settings,
+    user: User,
+    runtime: Option<Runtime>,
+    monitor: Option<Connection>,
+    owner: Option<Connection>,
+}
+
+#[derive(Debug)]
+struct Connection {
+    client: Client,
+    version: Version,
+    driver: JoinHandle<()>,
+}
+
+/// Why a question has no answer.
+#[derive(Debug)]
+enum Trouble {
+    Refused(Refusal),
+    Silent(String),
+    /// The server did not like the statement itself.
+    Statement(String),
+}
+
+impl From<Trouble> for Answer {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Refused(refusal) => Self::Refused(refusal),
+            Trouble::Silent(why) => Self::Silent(why),
+            Trouble::Statement(why) => Self::Refused(Refusal::Other(why)),
+        }
+    }
+}
+
+impl Session {
+    /// Prepares a session; nothing is asked yet.
+    #[must_use]
+    pub fn new(settings: &Settings, user: &User) -> Self {
+        let (settings, user) = (settings.clone(), user.clone());
+        Self { settings, user, runtime: None, monitor: None, owner: None }
+    }
+
+    /// Asks what the server is and how far it is.
+    pub fn report(&mut self, deadline: Instant) -> Answer {
+        let asked = self.converse(Role::Monitor, deadline, async |connection| {
+            connection.client.simple_query(&statements::report(connection.version)).await
+        });
+        let (version, messages) = match asked {
+            Ok(answer) => answer,
+            Err(trouble) => return trouble.into(),
+        };
+        let mut report = statements::read_report(&results(messages));
+        if let Answer::Standby(standby) = &mut report.answer {
+            if report.lacks_timeline {
+                match control_data::newest_timeline(&self.settings, &self.user, deadline) {
+                    Ok(timeline) => standby.timeline = timeline,
+                    Err(error) => return Answer::Refused(Refusal::Other(error.to_string())),
+                }
+            }
+            if !version.has_receiver_view()
+                && postmaster::has_wal_receiver(&self.settings, &self.user)
+            {
+                standby.receiver = Some(Receiver { streaming: true, timeline: None });
+            }
+        }
+        report.answer
+    }
+
+    /// Runs the operator's own statement.
+    ///
+    /// # Errors
+    /// What to report in place of the instance's state: it failed, or nobody answers.
+    pub fn monitor_sql(&mut self, sql: &str, deadline: Instant) -> Result<(), Answer> {
+        let asked = self.converse(Role::Monitor, deadline, async |connection| {
+            connection.client.simple_query(sql).await
+        });
+        match asked {
+            Ok(_) => Ok(()),
+            Err(Trouble::Statement(why)) => Err(Answer::MonitorSqlFailed(why)),
+            Err(trouble) => Err(trouble.into()),
+        }
+    }
+
+    /// Creates a physical slot that keeps WAL from now on; one that exists is left as it is.
+    ///
+    /// # Errors
+    /// The server says no, or does not answer.
+    pub fn create_slot(&mut self, name: &SlotName, deadline: Instant) -> Result<(), PostgresError> {
+        let name = name.as_str();
+        let asked = self.converse(Role::Owner, deadline, async |connection| {
+            let sql = statements::create_slot(connection.version.has_receiver_view());
+            match connection.client.query(sql, &[&name]).await {
+                Err(error) if error.code() == Some(&SqlState::DUPLICATE_OBJECT) => Ok(()),
+                result => result.map(drop),
+            }
+        });
+        match asked {
+            Ok(_) => Ok(()),
+            Err(Trouble::Statement(why) | Trouble::Silent(why)) => Err(PostgresError::Server(why)),
+            Err(Trouble::Refused(refusal)) => Err(PostgresError::Server(match refusal {
+                Refusal::StartingUp => "the server is starting up".into(),
+                Refusal::ShuttingDown => "the server is shutting down".into(),
+                Refusal::Other(why) => why,
+            })),
+        }
+    }
+
+    /// Ends the connections; the next question makes new ones.
+    pub fn close(&mut self) {
+        let connections = [self.monitor.take(), self.owner.take()];
+        let Some(runtime) = self.runtime.take() else { return };
+        for connection in connections.into_iter().flatten() {
+            drop(connection.client);
+            runtime.block_on(async {
+                // A server that does not take the farewell notices the closed socket.
+                let _ = tokio::time::timeout(FAREWELL, connection.driver).await;
+            });
+        }
+        // A name resolver that hangs must not hold the agent.
+        runtime.shutdown_background();
+    }
+
+    /// Asks one question; a connection that broke since the last one is made again, once.
+    fn converse<T>(
+        &mut self,
+        role: Role,
+        deadline: Instant,
+        question: impl AsyncFn(&Connection) -> Result<T, Error>,
+    ) -> Result<(Version, T), Trouble> {
+        loop {
+            let reused = self.connect(role, deadline)?;
+            let (Some(runtime), Some(connection)) = (&self.runtime, self.slot(role).as_ref())
+            else {
+                return Err(Trouble::Silent("no connection".into()));
+            };
+            let asked =
+                runtime.block_on(async { timeout_at(deadline.into(), question(connection)).await });
+            let error = match asked {
+                Ok(Ok(answer)) => return Ok((connection.version, answer)),
+                Ok(Err(error)) => error,
+                Err(_) => {
+                    self.discard(role);
+                    return Err(Trouble::Silent("no answer to a query in time".into()));
+                }
+            };
+            match broke(&error) {
+                false => return Err(Trouble::Statement(describe(&error))),
+                true => self.discard(role),
+            }
+            if !reused {
+                return Err(self.trouble(&error));
+            }
+        }
+    }
+
+    /// Makes sure that there is a connection; `true`: it is from an earlier question.
+    fn connect(&mut self, role: Role, deadline: Instant) -> Result<bool, Trouble> {
+        if let Some(connection) = self.slot(role) {
+            if !connection.client.is_closed() {
+                return Ok(true);
+            }
+            self.discard(role);
+        }
+        if self.runtime.is_none() {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            self.runtime = Some(runtime.map_err(|e| Trouble::Silent(e.to_string()))?);
+        }
+        match self.connect_anew(role, deadline) {
+            // The socket may have appeared between the attempt and the look at the server's state.
+            Err(Trouble::Refused(Refusal::Other(_))) => self.connect_anew(role, deadline)?,
+            result => result?,
+        }
+        Ok(false)
+    }
+
+    fn connect_anew(&mut self, role: Role, deadline: Instant) -> Result<(), Trouble> {
+        let config = self.config(role, deadline);
+        let Some(runtime) = &self.runtime else { return Err(Trouble::Silent("no runtime".into())) };
+        // The server's `peer` method asks the kernel for the effective user at connect.
+        let connected = as_user(&self.user, || {
+            runtime.block_on(async { timeout_at(deadline.into(), establish(&config)).await })
+        });
+        match connected {
+            Ok(Ok(Ok(connection))) => {
+                *self.slot_mut(role) = Some(connection);
+                Ok(())
+            }
+            Ok(Ok(Err(error))) => Err(self.trouble(&error)),
+            Ok(Err(_)) => Err(Trouble::Silent("the server does not answer a connection".into())),
+            Err(error) => Err(Trouble::Refused(Refusal::Other(error.to_string()))),
+        }
+    }
+
+    const fn slot(&self, role: Role) -> &Option<Connection> {
+        match role {
+            Role::Monitor => &self.monitor,
+            Role::Owner => &self.owner,
+        }
+    }
+
+    const fn slot_mut(&mut self, role: Role) -> &mut Option<Connection> {
+        match role {
+            Role::Monitor => &mut self.monitor,
+            Role::Owner => &mut self.owner,
+        }
+    }
+
+    fn discard(&mut self, role: Role) {
+        if let Some(connection) = self.slot_mut(role).take() {
+            connection.driver.abort();
+        }
+    }
+
+    fn config(&self, role: Role, deadline: Instant) -> Config {
+        let settings = &self.settings;
+        let user = match role {
+            Role::Monitor => settings.database_user(),
+            Role::Owner => &settings.pgdba,
+        };
+        let mut config = Config::new();
+        config.user(user).dbname(&settings.pgdb).port(settings.pgport);
+        config.application_name(APPLICATION_NAME);
+        let left =
+            deadline.saturating_duration_since(Instant::now()).as_millis().clamp(1, 3_600_000);
+        config.options(format!("-c statement_timeout={left} -c lock_timeout={left}"));
+        let host = self.host();
+        match host.starts_with('/') {
+            true => config.host_path(&host),
+            false => config.host(&host),
+        };
+        let given = settings.monitor_password.as_ref().filter(|_| user == settings.database_user());
+        let key = Key { host: &host, port: settings.pgport, database: &settings.pgdb, user };
+        let password = given.cloned().or_else(|| password_file::password(&self.user, key));
+        if let Some(password) = password {
+            config.password(password.reveal());
+        }
+        config
+    }
+
+    /// Returns the host, or the directory of the Unix socket.
+    fn host(&self) -> String {
+        let settings = &self.settings;
+        if !settings.pghost.is_empty() {
+            return settings.pghost.clone();
+        }
+        if !settings.socketdir.is_empty() {
+            return settings.socketdir.clone();
+        }
+        let file = PidFile::read(settings, &self.user).ok().flatten();
+        if let Some(directory) = file.and_then(|file| file.socket_directory) {
+            return directory.to_string_lossy().into_owned();
+        }
+        let socket = format!(".s.PGSQL.{}", settings.pgport);
+        let present = |directory: &&str| Path::new(directory).join(&socket).exists();
+        let [usual, _] = SOCKET_DIRECTORIES;
+        SOCKET_DIRECTORIES.into_iter().find(present).unwrap_or(usual).to_owned()
+    }
+
+    /// Tells what a failed conversation means.
+    fn trouble(&self, error: &Error) -> Trouble {
+        let status = || postmaster::status(&self.settings, &self.user);
+        if let Some(said) = error.as_db_error() {
+            let unavailable = *said.code() == SqlState::CANNOT_CONNECT_NOW
+                || *said.code() == SqlState::ADMIN_SHUTDOWN
+                || *said.code() == SqlState::CRASH_SHUTDOWN;
+            return Trouble::Refused(match unavailable {
+                true => refusal(said.message(), said.detail().unwrap_or_default(), status()),
+                false => Refusal::Other(describe(error)),
+            });
+        }
+        match (io_kind(error), status()) {
+            (Some(io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused), status) => {
+                Trouble::Refused(match status {
+                    Status::Starting => Refusal::StartingUp,
+                    Status::Stopping => Refusal::ShuttingDown,
+                    Status::Open | Status::Unsaid => Refusal::Other(describe(error)),
+                })
+            }
+            (None, _) if !error.is_closed() => Trouble::Refused(Refusal::Other(describe(error))),
+            (Some(_) | None, _) => Trouble::Silent(describe(error)),
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+async fn establish(config: &Config) -> Result<Connection, Error> {
+    let (client, connection) = config.connect(NoTls).await?;
+    let version = connection.parameter("server_version").and_then(Version::parse);
+    let driver = tokio::spawn(async {
+        if let Err(error) = connection.await {
+            log::debug!("connection to the server: {error}");
+        }
+    });
+    // Every server tells its version; what is asked of an unknown one is the newest form.
+    let version = version.unwrap_or(Version::new(u32::MAX, 0));
+    Ok(Connection { client, version, driver })
+}
+
+/// Sorts the messages by statement.
+fn results(messages: Vec<SimpleQueryMessage>) -> Vec<Vec<Row>> {
+    let mut results = Vec::new();
+    let mut rows: Vec<Row> = Vec::new();
+    for message in messages {
+        match message {
+            SimpleQueryMessage::Row(row) => {
+                rows.push((0..row.len()).map(|i| row.get(i).map(str::to_owned)).collect());
+            }
+            SimpleQueryMessage::CommandComplete(_) => results.push(std::mem::take(&mut rows)),
+            _ => {}
+        }
+    }
+    results
+}
+
+/// Tells what SQLSTATE 57P03 or 57P01 means.
+///
+/// The wording is that of `src/backend/postmaster/postmaster.c`; where it is translated, the state
+/// that the postmaster noted in its file decides.
+fn refusal(message: &str, detail: &str, status: Status) -> Refusal {
+    if message.contains("shutting down") || message.contains("administrator command") {
+        Refusal::ShuttingDown
+    } else if detail.contains("Hot standby mode is disabled") {
+        Refusal::Other(format!("{message}: {detail}"))
+    } else if message.starts_with("the database system") {
+        Refusal::StartingUp
+    } else {
+        match status {
+            Status::Stopping => Refusal::ShuttingDown,
+            Status::Starting | Status::Open | Status::Unsaid => Refusal::StartingUp,
+        }
+    }
+}
+
+/// Tells whether the connection is of no more use.
+fn broke(error: &Error) -> bool {
+    let lost = [
+        SqlState::ADMIN_SHUTDOWN,
+        SqlState::CRASH_SHUTDOWN,
+        SqlState::CANNOT_CONNECT_NOW,
+        SqlState::DATABASE_DROPPED,
+    ];
+    error.is_closed() || error.code().map_or(io_kind(error).is_some(), |code| lost.contains(code))
+}
+
+fn io_kind(error: &Error) -> Option<io::ErrorKind> {
+    let source = std::error::Error::source(error)?.downcast_ref::<io::Error>()?;
+    // A full queue of a stopped server's Unix socket is silence.
+    match source.raw_os_error() {
+        Some(code) if code == Errno::EAGAIN as i32 => Some(io::ErrorKind::WouldBlock),
+        Some(_) | None => Some(source.kind()),
+    }
+}
+
+/// Writes an error on one line.
+fn describe(error: &Error) -> String {
+    let text = match error.as_db_error() {
+        Some(said) => {
+            let detail = said.detail().map(|detail| format!(" ({detail})")).unwrap_or_default();
+            format!("{}: {}{detail}", said.severity(), said.message())
+        }
+        None => match std::error::Error::source(error) {
+            Some(source) if !error.to_string().contains(&source.to_string()) => {
+                format!("{error}: {source}")
+            }
+            Some(_) | None => error.to_string(),
+        },
+    };
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_understood_in_any_language() {
+        let not_yet = "the database system is not yet accepting connections";
+        let never = "the database system is not accepting connections";
+        for (message, detail, status, expected) in [
+            ("the database system is starting up", "", Status::Starting, Refusal::StartingUp),
+            ("the database system is in recovery mode", "", Status::Open, Refusal::StartingUp),
+            (
+                not_yet,
+                "Consistent recovery state has not been yet reached.",
+                Status::Starting,
+                Refusal::StartingUp,
+            ),
+            (
+                never,
+                "Hot standby mode is disabled.",
+                Status::Open,
+                Refusal::Other(format!("{never}: Hot standby mode is disabled.")),
+            ),
+            ("the database system is shutting down", "", Status::Unsaid, Refusal::ShuttingDown),
+            ("das Datenbanksystem fährt hoch", "", Status::Starting, Refusal::StartingUp),
+            ("das Datenbanksystem fährt herunter", "", Status::Stopping, Refusal::ShuttingDown),
+        ] {
+            assert_eq!(refusal(message, detail, status), expected, "{message}");
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Processes, from `/proc`.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::SystemError;
+
+/// A live process; a zombie is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Process {
+    /// Its number.
+    pub pid: i32,
+    /// Its parent's number.
+    pub parent: i32,
+    /// When it started, in clock ticks since the machine did: tells it from a later process that
+    /// got the same number.
+    pub start_ticks: u64,
+    /// Name of its program's file; `None`: it may not be seen.
+    pub executable: Option<String>,
+    /// Its command line, arguments separated by blanks.
+    pub title: String,
+}
+
+impl Process {
+    /// Reads a process; `None`: there is none with this number, or only a zombie.
+    #[must_use]
+    pub fn read(pid: i32) -> Option<Self> {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let (parent, start_ticks) = parse_stat(&stat)?;
+        let executable = fs::read_link(format!("/proc/{pid}/exe")).ok();
+        let title = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        Some(Self {
+            pid,
+            parent,
+            start_ticks,
+            executable: executable.and_then(|path| executable_name(&path)),
+            title: String::from_utf8_lossy(&title).replace('\0', " ").trim_end().to_owned(),
+        })
+    }
+
+    /// Tells whether the process works in this directory.
+    #[must_use]
+    pub fn uses(&self, directory: &Path) -> bool {
+        identity(directory).is_some_and(|wanted| works_in(self.pid, wanted))
+    }
+
+    /// Finds every process that works in this directory.
+    ///
+    /// The directory is compared by device and inode, so that neither links nor another mount
+    /// namespace mislead. Run it as root or as the processes' own user: a process that may not be
+    /// seen is not found.
+    ///
+    /// # Errors
+    /// `/proc` cannot be read.
+    pub fn using_directory(directory: &Path) -> Result<Vec<Self>, SystemError> {
+        let entries = fs::read_dir("/proc").map_err(SystemError::ProcessTable)?;
+        let Some(wanted) = identity(directory) else { return Ok(Vec::new()) };
+        let numbers = entries
+            .filter_map(Result::ok)
+            .filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+        Ok(numbers.filter(|pid| works_in(*pid, wanted)).filter_map(Self::read).collect())
+    }
+
+    /// Sends a signal; `false`: the process is gone.
+    ///
+    /// The start time is compared right before, so that a process which got the number of one
+    /// that ended since is left alone.
+    ///
+    /// # Errors
+    /// The signal is not permitted.
+    pub fn signal(&self, signal: Signal) -> Result<bool, SystemError> {
+        if Self::read(self.pid).is_none_or(|now| now.start_ticks != self.start_ticks) {
+            return Ok(false);
+        }
+        match kill(Pid::from_raw(self.pid), signal) {
+            Ok(()) => Ok(true),
+            Err(Errno::ESRCH) => Ok(false),
+            Err(errno) => Err(SystemError::Signal {
+                signal: signal.as_str(),
+                pid: self.pid,
+                source: errno.into(),
+            }),
+        }
+    }
+}
+
+/// Tells whether a process is dead and waits for its parent to take note of it.
+#[must_use]
+pub fn is_zombie(pid: i32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"));
+    stat.is_ok_and(|stat| stat.rsplit_once(')').is_some() && parse_stat(&stat).is_none())
+}
+
+fn identity(directory: &Path) -> Option<(u64, u64)> {
+    fs::metadata(directory).ok().map(|metadata| (metadata.dev(), metadata.ino()))
+}
+
+fn works_in(pid: i32, directory: (u64, u64)) -> bool {
+    identity(Path::new(&format!("/proc/{pid}/cwd"))) == Some(directory)
+}
+
+/// Takes the file's name; a program that an upgrade replaced carries " (deleted)".
+fn executable_name(path: &Path) -> Option<String> {
+    let name = path.file_name()?.to_str()?;
+    Some(name.strip_suffix(" (deleted)").unwrap_or(name).to_owned())
+}
+
+/// Reads parent and start time out of `/proc/<pid>/stat`, proc(5); the name in parentheses may
+/// hold anything. `None` for a zombie.
+fn parse_stat(stat: &str) -> Option<(i32, u64)> {
+    let (_, rest) = stat.rsplit_once(')')?;
+    let fields: Vec<&str> = rest.split_whitespace().collect();
+    match *fields.first()? {
+        "Z" | "X" | "x" => None,
+        _ => Some((fields.get(1)?.parse().ok()?, fields.get(19)?.parse().ok()?)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stat_line_is_read_whatever_the_name() {
+        let line = "77 (evil ) R 1 (x) S 42 77 77 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 123456 9 9";
+        assert_eq!(parse_stat(line), Some((42, 123_456)));
+        assert_eq!(parse_stat(&line.replace(") S 42", ") Z 42")), None);
+        assert_eq!(parse_stat(""), None);
+        assert_eq!(parse_stat("77 (sh) S 1"), None);
+    }
+
+    #[test]
+    fn a_replaced_program_keeps_its_name() {
+        for path in ["/usr/lib/postgresql/15/bin/postgres", "/x/postgres (deleted)"] {
+            assert_eq!(executable_name(Path::new(path)).as_deref(), Some("postgres"));
+        }
+    }
+
+    #[test]
+    fn a_process_is_found_by_its_directory_and_a_zombie_is_not() {
+        let directory = tempfile::tempdir().expect("directory");
+        let mut child = std::process::Command::new("/bin/sleep")
+            .arg("60")
+            .current_dir(directory.path())
+            .spawn()
+            .expect("sleep");
+        let found = Process::using_directory(directory.path()).expect("/proc");
+        assert_eq!(found.len(), 1);
+        let process = &found[0];
+        assert_eq!(process.executable.as_deref(), Some("sleep"));
+        assert_eq!(process.title, "/bin/sleep 60");
+        assert_eq!(process.parent.unsigned_abs(), std::process::id());
+        assert!(process.uses(directory.path()));
+
+        let reused = Process { start_ticks: process.start_ticks + 1, ..process.clone() };
+        assert!(!reused.signal(Signal::SIGKILL).expect("signal"));
+        assert!(Process::read(process.pid).is_some());
+        assert!(process.signal(Signal::SIGKILL).expect("signal"));
+        while Process::read(process.pid).is_some() {
+            std::thread::yield_now();
+        }
+        assert!(Process::using_directory(directory.path()).expect("/proc").is_empty());
+        assert!(!process.signal(Signal::SIGKILL).expect("signal"), "a zombie is gone");
+        assert!(is_zombie(process.pid));
+        child.wait().expect("reaped");
+        assert!(!is_zombie(process.pid));
+    }
+}

@@ -1,0 +1,81 @@
+//! The handles through which `observe` and `execute` reach the world.
+//!
+//! No logic: what is read through them is `observe`'s business, what is changed `execute`'s.
+
+use std::time::{Duration, Instant};
+
+use crate::model::node::NodeName;
+use crate::model::settings::Settings;
+use crate::pacemaker::Tools;
+use crate::postgres::server_log::Mark;
+use crate::postgres::session::Session;
+use crate::postgres::standby::Standby;
+use crate::postgres::version::Version;
+use crate::system::identity::User;
+
+/// The action's time: when it began, and by when it must have answered.
+#[derive(Debug, Clone, Copy)]
+pub struct Clock {
+    /// When the action began.
+    pub began: Instant,
+    /// The operation's timeout less the margin for a proper answer.
+    pub deadline: Instant,
+}
+
+impl Clock {
+    /// Starts the clock of an action with this operation timeout.
+    ///
+    /// The margin is a tenth of the timeout, at least half a second and at most five.
+    #[must_use]
+    pub fn start(timeout: Duration) -> Self {
+        let began = Instant::now();
+        let margin = (timeout / 10).clamp(Duration::from_millis(500), Duration::from_secs(5));
+        Self { began, deadline: began + timeout.saturating_sub(margin) }
+    }
+
+    /// Returns the earlier of the deadline and a moment from now.
+    #[must_use]
+    pub fn within(&self, limit: Duration) -> Instant {
+        self.deadline.min(Instant::now() + limit)
+    }
+
+    /// Returns the time since the action began.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// Returns the time until the deadline.
+    #[must_use]
+    pub fn remaining(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+}
+
+/// Everything that an action needs to reach its instance and its cluster.
+pub struct World {
+    /// The parameters.
+    pub settings: Settings,
+    /// The database user.
+    pub user: User,
+    /// The local node.
+    pub local: NodeName,
+    /// Version of the data directory; `None`: there is none.
+    pub version: Option<Version>,
+    /// Pacemaker's tools.
+    pub tools: Tools,
+    /// The connection to the server.
+    pub session: Session,
+    /// The end of the server's log when this action launched the server.
+    pub log_mark: Option<Mark>,
+    /// The action's time.
+    pub clock: Clock,
+}
+
+impl World {
+    /// Returns what the local standby's settings should be; `primary` takes the place of `master_ip`.
+    #[must_use]
+    pub fn standby<'a>(&'a self, version: Version, primary: Option<&'a str>) -> Standby<'a> {
+        Standby { settings: &self.settings, user: &self.user, local: &self.local, version, primary }
+    }
+}

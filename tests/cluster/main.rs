@@ -1,0 +1,9 @@
+//! The agent in real clusters: Corosync, Pacemaker, fencing and PostgreSQL on hosts made of namespaces.
+//!
+//! Each test boots a cluster of its own and needs root. A test that cannot run fails and says why.
+
+mod failover;
+mod first_start;
+mod site;
+mod two_hosts;
+mod whole_cluster;

@@ -1,0 +1,1 @@
+//! The integration tests that need no cluster.

@@ -1,0 +1,300 @@
+//! A client that writes numbered rows and notes every one that was acknowledged, so that a test can prove that none was
+//! lost, and how long nobody could write. It judges nothing but that; what befalls the cluster meanwhile is the test's.
+
+use crate::cluster::Cluster;
+use crate::error::{Doing, Error};
+use crate::host::Host;
+use crate::namespace;
+use crate::network::Port;
+use crate::wire::{Failure, Session};
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, SystemTime};
+
+/// A gap between acknowledgements that is worth a mention.
+pub const OUTAGE_FLOOR: Duration = Duration::from_millis(200);
+
+/// A vanished server must not hold up a connection attempt for longer.
+const CONNECT_LIMIT: Duration = Duration::from_millis(700);
+/// A commit may wait for a standby for a long time and still be alive; the kernel notices a dead peer sooner.
+const ANSWER_LIMIT: Duration = Duration::from_secs(60);
+const PAUSE_BETWEEN_ATTEMPTS: Duration = Duration::from_millis(10);
+const STATEMENT: &str = "insert into ledger (number) values ";
+
+/// Never reused in this process, so that several ledgers share a table.
+static NEXT: AtomicI64 = AtomicI64::new(1);
+
+/// How the ledger writes.
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct LedgerPlan {
+    netns: PathBuf,
+    address: String,
+    port: u16,
+    writers: usize,
+    pause: Duration,
+}
+
+/// A ledger that is being written.
+pub struct Ledger {
+    stop: Arc<AtomicBool>,
+    notes: Arc<Mutex<LedgerReport>>,
+    writers: Vec<JoinHandle<()>>,
+}
+
+/// A row that the server acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Acknowledged {
+    /// The row's number.
+    pub number: i64,
+    /// When the answer arrived.
+    pub at: SystemTime,
+}
+
+/// A time without acknowledgements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outage {
+    /// The last acknowledgement before it.
+    pub start: SystemTime,
+    /// The first one after it, or the end of the ledger.
+    pub end: SystemTime,
+}
+
+impl Outage {
+    /// How long it lasted.
+    #[must_use]
+    pub fn length(&self) -> Duration {
+        self.end.duration_since(self.start).unwrap_or_default()
+    }
+}
+
+/// What the ledger noted.
+#[derive(Debug, Clone)]
+pub struct LedgerReport {
+    /// When the writers started.
+    pub started: SystemTime,
+    /// When they were told to stop.
+    pub stopped: SystemTime,
+    /// In the order of the answers.
+    pub acknowledged: Vec<Acknowledged>,
+    /// Sent, never answered: these may be there or not.
+    pub unknown: Vec<i64>,
+    /// Distinct complaints in a row, each once, with the time of the first.
+    pub complaints: Vec<(SystemTime, String)>,
+}
+
+impl LedgerPlan {
+    /// A client of its own, writing to an address of the cluster.
+    pub fn from_client(cluster: &Cluster, address: &str) -> Self {
+        let netns = cluster.shared.network.netns(Port::Client);
+        let port = cluster.shared.options.pg_port;
+        let pause = Duration::from_millis(2);
+        Self { netns, address: address.to_owned(), port, writers: 1, pause }
+    }
+
+    /// A client inside a host, writing to the server there.
+    pub fn inside(host: &Host) -> Self {
+        let port = host.shared.options.pg_port;
+        let pause = Duration::from_millis(2);
+        Self { netns: host.netns(), address: "127.0.0.1".into(), port, writers: 1, pause }
+    }
+
+    /// That many writers at once (default: one).
+    pub const fn writers(mut self, writers: usize) -> Self {
+        self.writers = writers;
+        self
+    }
+
+    /// How long each rests after an answer (default: 2 ms).
+    pub const fn pause(mut self, pause: Duration) -> Self {
+        self.pause = pause;
+        self
+    }
+
+    /// Starts to write.
+    pub fn start(self) -> Result<Ledger, Error> {
+        let address: SocketAddr =
+            format!("{}:{}", self.address, self.port).parse().map_err(|_| Error::Parse {
+                what: "the ledger's address".into(),
+                reason: self.address.clone(),
+            })?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let notes = Arc::new(Mutex::new(LedgerReport::new()));
+        let mut writers = Vec::new();
+        for _ in 0..self.writers {
+            let writer = Writer {
+                netns: self.netns.clone(),
+                address,
+                pause: self.pause,
+                stop: Arc::clone(&stop),
+                notes: Arc::clone(&notes),
+            };
+            let thread = thread::Builder::new().name("ledger".into()).spawn(move || writer.work());
+            writers.push(thread.doing(|| "start a ledger's writer".into())?);
+        }
+        Ok(Ledger { stop, notes, writers })
+    }
+}
+
+impl Ledger {
+    /// Starts one writer that goes through an address of the cluster, from the client.
+    pub fn start(cluster: &Cluster, address: &str) -> Result<Self, Error> {
+        LedgerPlan::from_client(cluster, address).start()
+    }
+
+    /// Starts one writer inside a host.
+    pub fn start_on(host: &Host) -> Result<Self, Error> {
+        LedgerPlan::inside(host).start()
+    }
+
+    /// How many rows are acknowledged so far.
+    #[must_use]
+    pub fn acknowledged(&self) -> usize {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).acknowledged.len()
+    }
+
+    /// When the last row so far was acknowledged.
+    #[must_use]
+    pub fn last_acknowledged(&self) -> Option<SystemTime> {
+        let notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        notes.acknowledged.last().map(|row| row.at)
+    }
+
+    /// Stops the writers and yields what they noted.
+    #[must_use]
+    pub fn stop(mut self) -> LedgerReport {
+        self.halt();
+        let mut report = self.notes.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        report.acknowledged.sort_by_key(|row| row.at);
+        report
+    }
+
+    fn halt(&mut self) {
+        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        notes.stopped = SystemTime::now();
+        drop(notes);
+        self.stop.store(true, Ordering::Relaxed);
+        for writer in self.writers.drain(..) {
+            if writer.join().is_err() {
+                eprintln!("testbed: a writer of the ledger panicked");
+            }
+        }
+    }
+}
+
+impl Drop for Ledger {
+    fn drop(&mut self) {
+        self.halt();
+    }
+}
+
+impl LedgerReport {
+    fn new() -> Self {
+        let now = SystemTime::now();
+        let (acknowledged, unknown, complaints) = (Vec::new(), Vec::new(), Vec::new());
+        Self { started: now, stopped: now, acknowledged, unknown, complaints }
+    }
+
+    /// Every time without an acknowledgement that lasted longer than `OUTAGE_FLOOR`.
+    #[must_use]
+    pub fn outages(&self) -> Vec<Outage> {
+        self.gaps().into_iter().filter(|gap| gap.length() > OUTAGE_FLOOR).collect()
+    }
+
+    /// The longest time without an acknowledgement.
+    #[must_use]
+    pub fn longest_outage(&self) -> Duration {
+        self.gaps().iter().map(Outage::length).max().unwrap_or_default()
+    }
+
+    fn gaps(&self) -> Vec<Outage> {
+        let answers = self.acknowledged.iter().map(|row| row.at);
+        let moments: Vec<_> = std::iter::once(self.started)
+            .chain(answers)
+            .chain(std::iter::once(self.stopped))
+            .collect();
+        moments.windows(2).map(|pair| Outage { start: pair[0], end: pair[1] }).collect()
+    }
+}
+
+impl Cluster {
+    /// The acknowledged rows that the host's server does not have; empty is what every test wants.
+    pub fn verify_ledger(&self, report: &LedgerReport, host: &Host) -> Result<Vec<i64>, Error> {
+        let rows = host.query("select number from ledger")?;
+        let there: BTreeSet<i64> =
+            rows.into_iter().flatten().flatten().filter_map(|number| number.parse().ok()).collect();
+        let noted = report.acknowledged.iter().map(|row| row.number);
+        Ok(noted.filter(|number| !there.contains(number)).collect())
+    }
+}
+
+/// One writer, with its own thread, since a thread enters the client's namespace for good.
+struct Writer {
+    netns: PathBuf,
+    address: SocketAddr,
+    pause: Duration,
+    stop: Arc<AtomicBool>,
+    notes: Arc<Mutex<LedgerReport>>,
+}
+
+impl Writer {
+    fn work(&self) {
+        while !self.stopped() {
+            // Entered anew each time, because a host that was switched off and on has a new namespace.
+            let connected =
+                namespace::enter(&self.netns).map_err(|error| error.to_string()).and_then(|()| {
+                    Session::connect(self.address, CONNECT_LIMIT).map_err(|error| error.to_string())
+                });
+            match connected {
+                Ok(session) => self.write(session),
+                Err(complaint) => {
+                    self.complain(complaint);
+                    thread::sleep(PAUSE_BETWEEN_ATTEMPTS);
+                }
+            }
+        }
+    }
+
+    /// Writes until something is wrong with the connection.
+    fn write(&self, mut session: Session) {
+        while !self.stopped() {
+            let number = NEXT.fetch_add(1, Ordering::Relaxed);
+            match session.query(&format!("{STATEMENT}({number})"), ANSWER_LIMIT, &|| self.stopped())
+            {
+                Ok(_) => self.note(|notes| {
+                    notes.acknowledged.push(Acknowledged { number, at: SystemTime::now() })
+                }),
+                Err(Failure::Refused(complaint)) => {
+                    self.complain(complaint);
+                    thread::sleep(PAUSE_BETWEEN_ATTEMPTS);
+                    return;
+                }
+                Err(Failure::Lost(error)) => {
+                    self.note(|notes| notes.unknown.push(number));
+                    return self.complain(error.to_string());
+                }
+            }
+            thread::sleep(self.pause);
+        }
+    }
+
+    fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    fn note(&self, act: impl FnOnce(&mut LedgerReport)) {
+        act(&mut self.notes.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn complain(&self, complaint: String) {
+        self.note(|notes| {
+            if notes.complaints.last().is_none_or(|(_, last)| *last != complaint) {
+                notes.complaints.push((SystemTime::now(), complaint));
+            }
+        });
+    }
+}
