@@ -1,6 +1,7 @@
 //! The agent: parse the environment, then observe, decide and execute until the action is done.
 //!
-//! The only place that sleeps, and the only one that turns an outcome into an exit code.
+//! The only place that waits for the world to change, and the only one that turns an outcome into
+//! an exit code.
 
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ use crate::pacemaker::Tools;
 use crate::postgres::session::Session;
 use crate::postgres::version::Version;
 use crate::system::identity::{User, acting_as_root};
+use crate::system::pause::pause;
 use crate::world::{Clock, World};
 
 /// How long the agent waits before it looks again.
@@ -194,11 +196,6 @@ fn take(world: &mut World, taken: &mut Taken, seen: &Observation, step: Step) {
         warn!("{}: {error}", step.purpose());
     }
     taken.0.push(Attempt { step, ended: world.clock.elapsed(), error });
-}
-
-#[expect(clippy::disallowed_methods, reason = "the one place that sleeps")]
-fn pause(duration: Duration) {
-    std::thread::sleep(duration);
 }
 
 fn conclude(action: Action, outcome: &Outcome) -> ExitCode {

@@ -56,7 +56,9 @@ pub fn execute(world: &mut World, step: &Step, seen: &Observation) -> Result<(),
         }
         Step::Reload => {
             postmaster::reload(settings, user)?;
-            info!("Reload configuration file.");
+            if !seen.taken.tried(step) {
+                info!("Reload configuration file.");
+            }
         }
         Step::Launch => {
             world.log_mark = Some(Mark::now(settings, user));
@@ -74,14 +76,8 @@ pub fn execute(world: &mut World, step: &Step, seen: &Observation) -> Result<(),
             world.standby(version?, Some(peer.as_str())).write()?;
             postmaster::reload(settings, user)?;
         }
-        Step::CreateLock(timeline) => {
-            info!("Creating {}.", settings.lock_file().display());
-            lock_file::create(settings, user, *timeline)?;
-        }
-        Step::RemoveLock => {
-            info!("Removing {}.", settings.lock_file().display());
-            lock_file::remove(settings, user)?;
-        }
+        Step::CreateLock(timeline) => lock_file::create(settings, user, *timeline)?,
+        Step::RemoveLock => lock_file::remove(settings, user)?,
         Step::CreateSlot(slot) => {
             world.session.create_slot(slot, world.clock.deadline)?;
             info!("PostgreSQL creates the replication slot({slot}).");
@@ -178,10 +174,14 @@ fn announce_shutdown(mode: ShutdownMode, seen: &Observation) {
     match mode {
         ShutdownMode::Fast => info!("Stopping PostgreSQL using -m fast."),
         ShutdownMode::Immediate => {
-            info!("PostgreSQL failed to stop after {elapsed}s using -m fast. Trying -m immediate...");
+            info!(
+                "PostgreSQL failed to stop after {elapsed}s using -m fast. Trying -m immediate..."
+            );
         }
         ShutdownMode::Kill => {
-            warn!("PostgreSQL or processes it left are still up after {elapsed}s. Trying SIGKILL...");
+            warn!(
+                "PostgreSQL or processes it left are still up after {elapsed}s. Trying SIGKILL..."
+            );
         }
     }
 }

@@ -8,7 +8,7 @@ use log::debug;
 
 use crate::model::action::Action;
 use crate::model::cluster::Cluster;
-use crate::model::instance::{Answer, Files, Instance, Postmaster};
+use crate::model::instance::{Answer, Files, Instance, Lock, Postmaster};
 use crate::model::notification::{Notification, NotificationType, NotifiedOperation};
 use crate::model::observation::{ActionTime, ClusterView, Observation, Taken};
 use crate::model::settings::Settings;
@@ -87,7 +87,12 @@ pub struct Observer {
 impl Observer {
     /// Prepares to look at what an action needs.
     #[must_use]
-    pub fn new(action: Action, settings: &Settings, notification: Notification, probe: bool) -> Self {
+    pub fn new(
+        action: Action,
+        settings: &Settings,
+        notification: Notification,
+        probe: bool,
+    ) -> Self {
         let needs = Needs::of(action, settings, &notification);
         Self { action, needs, notification, probe, cluster: None }
     }
@@ -201,9 +206,10 @@ impl Observer {
         let mut answer = world.session.report(deadline);
         if let (Answer::Standby(report), Some(version)) = (&mut answer, world.version) {
             let ours = world.standby(version, None).conninfo();
-            report.conninfo_overridden = report.primary_conninfo.as_ref().is_some_and(|effective| {
-                standby::primary_conninfo_overridden(effective, &ours)
-            });
+            report.conninfo_overridden = report
+                .primary_conninfo
+                .as_ref()
+                .is_some_and(|effective| standby::primary_conninfo_overridden(effective, &ours));
         }
         let settings = &world.settings;
         let plain = !settings.is_replication();
@@ -245,8 +251,11 @@ fn files(world: &World) -> Files {
     let complain = |error: &crate::postgres::PostgresError| debug!("{error}");
     let current = world.version.map(|version| world.standby(version, None).is_current());
     Files {
+        // A lock that cannot be read is a lock.
         lock: match replication {
-            true => lock_file::read(settings, user).inspect_err(complain).ok().flatten(),
+            true => lock_file::read(settings, user)
+                .inspect_err(complain)
+                .unwrap_or(Some(Lock { timeline: None })),
             false => None,
         },
         sync_names: match replication {

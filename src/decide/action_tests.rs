@@ -85,8 +85,7 @@ fn a_primary_does_not_fail_for_a_silent_cluster() {
 fn an_unreadable_data_directory_is_broken_and_not_merely_absent() {
     let mut scene = Scene::stopped(Sync, "pm02");
     scene.seen.instance.data_directory = DataDirectory::Unreadable("EIO".into());
-    let broken =
-        failed(Failure::DataDirectoryUnreadable(PathBuf::from("/data"), "EIO".into()));
+    let broken = failed(Failure::DataDirectoryUnreadable(PathBuf::from("/data"), "EIO".into()));
     assert_eq!(scene.decide(Action::Monitor), broken);
     scene.seen.probe = true;
     assert_eq!(scene.decide(Action::Monitor), NOT_RUNNING, "a probe may run anywhere");
@@ -425,18 +424,16 @@ fn promote_fetches_wal_that_a_peer_has_beyond_ours() {
 #[test]
 fn promote_gives_up_only_where_acknowledged_wal_would_be_lost() {
     let ahead = position(1, END.0 + 800);
-    for (mode, status, refuses) in [
-        (Sync, DataStatus::StreamingPotential, false),
-        (Async, DataStatus::StreamingAsync, true),
-    ] {
+    for (mode, status, refuses) in
+        [(Sync, DataStatus::StreamingPotential, false), (Async, DataStatus::StreamingAsync, true)]
+    {
         let mut scene = Scene::standby(mode, "pm02");
         scene.node("pm02").data_status = Some(DataStatus::StreamingSync);
         scene.node("pm03").data_status = Some(status);
         scene.node("pm03").wal_position = Some(ahead);
         scene.take(Step::FollowPeer(node("pm03")));
         scene.seen.time.elapsed = Duration::from_secs(30);
-        let refusal =
-            failed(Failure::PeerAhead(node("pm03"), ahead, position(1, END.0)));
+        let refusal = failed(Failure::PeerAhead(node("pm03"), ahead, position(1, END.0)));
         assert_eq!(scene.decide(Action::Promote) == refusal, refuses, "{mode:?}");
     }
 }

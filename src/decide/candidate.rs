@@ -26,7 +26,9 @@ mod tests {
 
     #[test]
     fn only_data_with_every_acknowledged_commit_is_fit_in_sync_mode() {
-        use DataStatus::{Disconnected, Latest, Other, StreamingAsync, StreamingPotential, StreamingSync};
+        use DataStatus::{
+            Disconnected, Latest, Other, StreamingAsync, StreamingPotential, StreamingSync,
+        };
         let table = [
             (None, true, true),
             (Some(Latest), true, true),
@@ -38,7 +40,11 @@ mod tests {
         ];
         for (recorded, sync, asynchronous) in table {
             assert_eq!(is_fit(ReplicationMode::Sync, recorded.as_ref()), sync, "{recorded:?}");
-            assert_eq!(is_fit(ReplicationMode::Async, recorded.as_ref()), asynchronous, "{recorded:?}");
+            assert_eq!(
+                is_fit(ReplicationMode::Async, recorded.as_ref()),
+                asynchronous,
+                "{recorded:?}"
+            );
         }
     }
 }

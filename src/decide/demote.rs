@@ -92,12 +92,13 @@ fn last_one_out(settings: &Settings, seen: &Observation) -> Option<Step> {
     let cluster = seen.cluster.seen()?;
     seen.files.lock?;
     let others = seen.notification.unpromoted.iter().any(|node| *node != seen.local);
-    let all_in_sight = settings.peers(&cluster.local).filter_map(|name| cluster.node(name)).all(
-        |peer| match peer.membership {
+    let all_in_sight =
+        settings.peers(&cluster.local).filter_map(|name| cluster.node(name)).all(|peer| match peer
+            .membership
+        {
             Membership::Member | Membership::Down => true,
             Membership::Lost | Membership::NeverSeen => false,
-        },
-    );
+        });
     let last = seen.notification.present && !others && all_in_sight && was_clean(seen);
     last.then_some(Step::RemoveLock)
 }
@@ -112,7 +113,9 @@ fn return_as_standby(settings: &Settings, seen: &Observation) -> Verdict {
         Some(Verdict::Done(Outcome::Success | Outcome::RunningPromoted | Outcome::NotRunning)) => {
             finish(seen, InstanceStatus::Alone)
         }
-        Some(Verdict::Wait(_)) if launched.is_some_and(|at| seen.time.elapsed > at + STANDBY_START) => {
+        Some(Verdict::Wait(_))
+            if launched.is_some_and(|at| seen.time.elapsed > at + STANDBY_START) =>
+        {
             finish(seen, InstanceStatus::Alone)
         }
         Some(verdict @ (Verdict::Wait(_) | Verdict::Do(_))) => verdict,

@@ -31,7 +31,8 @@ pub(super) fn monitor(settings: &Settings, seen: &Observation) -> Verdict {
             return fail(Failure::DataDirectoryUnreadable(path, error.clone()));
         }
         (Postmaster::Absent | Postmaster::Orphans { .. }, _) => {
-            return receiver_status(settings, seen, None).unwrap_or(Verdict::Done(Outcome::NotRunning));
+            return receiver_status(settings, seen, None)
+                .unwrap_or(Verdict::Done(Outcome::NotRunning));
         }
         (Postmaster::Running { .. }, _) => {}
     }

@@ -22,7 +22,7 @@ use crate::model::verdict::{Reason, Verdict};
 const SEARCH: Duration = Duration::from_secs(2);
 
 /// How often it makes PostgreSQL look again.
-const SEARCH_INTERVAL: Duration = Duration::from_millis(250);
+const SEARCH_INTERVAL: Duration = Duration::from_millis(500);
 
 /// How long the standbys of a new cluster wait for each other's WAL positions.
 const POSITIONS: Duration = Duration::from_secs(2);
@@ -68,7 +68,8 @@ fn before_promotion(seen: &Observation) -> Option<Verdict> {
     let report = local_standby(seen)?;
     // The end of WAL may still move while the last of it is replayed; the first word is enough,
     // for a candidate compares it with what it has itself.
-    let said = seen.taken.0.iter().any(|attempt| matches!(attempt.step, Step::SetPosition(Some(_))));
+    let said =
+        seen.taken.0.iter().any(|attempt| matches!(attempt.step, Step::SetPosition(Some(_))));
     (!said).then(|| Verdict::Do(Step::SetPosition(Some(report.position()))))
 }
 
@@ -107,11 +108,8 @@ fn after_demotion(seen: &Observation, cluster: &Cluster) -> Option<Verdict> {
     let report = local_standby(seen)?;
     let me = cluster.me()?;
     let demoted_here = seen.notification.demote.contains(&seen.local);
-    let another = seen
-        .notification
-        .promoted
-        .iter()
-        .any(|node| !seen.notification.demote.contains(node));
+    let another =
+        seen.notification.promoted.iter().any(|node| !seen.notification.demote.contains(node));
     if demoted_here || another {
         return None;
     }

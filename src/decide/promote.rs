@@ -52,7 +52,10 @@ pub(super) fn promote(settings: &Settings, seen: &Observation) -> Verdict {
         (Postmaster::Running { .. }, Answer::Silent(error)) if seen.time.remaining.is_zero() => {
             fail(Failure::Silent(error.clone()))
         }
-        (Postmaster::Running { .. }, Answer::Refused(Refusal::StartingUp | Refusal::ShuttingDown))
+        (
+            Postmaster::Running { .. },
+            Answer::Refused(Refusal::StartingUp | Refusal::ShuttingDown),
+        )
         | (Postmaster::Running { .. }, Answer::Silent(_) | Answer::NotAsked) => {
             Verdict::Wait(Reason::PromotionEnds)
         }
@@ -235,10 +238,10 @@ fn finish(
             }
         }
     }
-    if let Some(me) = cluster.me() {
-        if me.data_status != Some(DataStatus::Latest) {
-            steps.push(Step::SetDataStatus(me.name.clone(), DataStatus::Latest));
-        }
+    if let Some(me) = cluster.me()
+        && me.data_status != Some(DataStatus::Latest)
+    {
+        steps.push(Step::SetDataStatus(me.name.clone(), DataStatus::Latest));
     }
     once_or_fail(seen, steps.into_iter().map(Some))
         .or_else(|| try_once(seen, announce(cluster)))

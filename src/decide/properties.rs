@@ -118,7 +118,9 @@ fn every_action_ends_or_waits_in_every_world() {
                 && matches!(scene.seen.cluster, ClusterView::Unavailable(_))
         };
         for action in ACTIONS {
-            if !stuck(action) && !matches!(scene.seen.instance.postmaster, Postmaster::Orphans { .. }) {
+            if !stuck(action)
+                && !matches!(scene.seen.instance.postmaster, Postmaster::Orphans { .. })
+            {
                 run_in_a_frozen_world(&scene, action);
             }
         }

@@ -129,10 +129,9 @@ fn synchronous(
     let reloaded = seen.taken.last(&Step::Reload);
     let since_writing = seen.taken.last(&written).map(|attempt| attempt.ended);
     match reloaded {
-        Some(reload) if Some(reload.ended) >= since_writing => {
-            (seen.time.elapsed < reload.ended + PATIENCE)
-                .then_some(Verdict::Wait(Reason::ReloadTakesEffect))
-        }
+        Some(reload) if Some(reload.ended) >= since_writing => (seen.time.elapsed
+            < reload.ended + PATIENCE)
+            .then_some(Verdict::Wait(Reason::ReloadTakesEffect)),
         Some(_) | None => Some(Verdict::Do(Step::Reload)),
     }
 }
@@ -219,8 +218,7 @@ fn status_step(node: &ClusterNode, actual: &DataStatus) -> Option<Step> {
         DataStatus::Other(_) => InstanceStatus::Connected,
         DataStatus::Latest | DataStatus::Disconnected => return None,
     };
-    let prohibited =
-        matches!(node.status, Some(InstanceStatus::Stopped | InstanceStatus::Unknown));
+    let prohibited = matches!(node.status, Some(InstanceStatus::Stopped | InstanceStatus::Unknown));
     let due = node.membership == Membership::Member
         && node.status.as_ref() != Some(&status)
         && !prohibited;

@@ -34,9 +34,7 @@ pub(super) fn start(settings: &Settings, seen: &Observation) -> Verdict {
         }
         Postmaster::Absent | Postmaster::Orphans { .. } | Postmaster::Running { .. } => {}
     }
-    bring_up(settings, seen)
-        .or_else(|| finish(settings, seen, cluster))
-        .unwrap_or(SUCCESS)
+    bring_up(settings, seen).or_else(|| finish(settings, seen, cluster)).unwrap_or(SUCCESS)
 }
 
 /// Launches the server and waits until it takes connections; `None` when it does.
@@ -113,9 +111,7 @@ fn accepting(settings: &Settings, seen: &Observation) -> Option<Verdict> {
     let out_of_time = seen.time.remaining.is_zero();
     match &seen.instance.answer {
         Answer::Standby(_) => None,
-        Answer::Primary(_) => {
-            settings.is_replication().then(|| fail(Failure::AlreadyPrimary))
-        }
+        Answer::Primary(_) => settings.is_replication().then(|| fail(Failure::AlreadyPrimary)),
         // A standby that still recovers is a running standby: ending it would only make the next
         // start begin again from the same place.
         Answer::Refused(Refusal::StartingUp) if out_of_time && seen.files.standby_mark => {
@@ -127,9 +123,7 @@ fn accepting(settings: &Settings, seen: &Observation) -> Option<Verdict> {
         Answer::Refused(Refusal::StartingUp | Refusal::ShuttingDown) => {
             Some(Verdict::Wait(Reason::ServerStarts))
         }
-        Answer::Refused(Refusal::Other(error)) => {
-            Some(fail(Failure::NotAccepting(error.clone())))
-        }
+        Answer::Refused(Refusal::Other(error)) => Some(fail(Failure::NotAccepting(error.clone()))),
         Answer::MonitorSqlFailed(error) => Some(fail(Failure::MonitorSql(error.clone()))),
         Answer::Silent(error) if out_of_time => Some(fail(Failure::Silent(error.clone()))),
         Answer::Silent(_) | Answer::NotAsked => Some(Verdict::Wait(Reason::ServerStarts)),
@@ -173,10 +167,11 @@ fn held_by_lock(settings: &Settings, seen: &Observation, cluster: &Cluster) -> O
 /// that we have not read.
 fn was_last_primary(settings: &Settings, cluster: &Cluster) -> bool {
     let mine = cluster.me().and_then(|me| me.data_status.as_ref());
-    let binding = settings.peers(&cluster.local).filter_map(|name| cluster.node(name)).all(|peer| {
-        cluster.fencing && record_is_binding(settings, cluster, peer.membership)
-            || peer.membership == crate::model::cluster::Membership::Member
-    });
+    let binding =
+        settings.peers(&cluster.local).filter_map(|name| cluster.node(name)).all(|peer| {
+            cluster.fencing && record_is_binding(settings, cluster, peer.membership)
+                || peer.membership == crate::model::cluster::Membership::Member
+        });
     mine == Some(&DataStatus::Latest) && cluster.primary().is_none() && binding
 }
 
@@ -189,12 +184,12 @@ fn finish(settings: &Settings, seen: &Observation, cluster: &Cluster) -> Option<
             return Some(verdict);
         }
     }
-    foreign_settings(settings, seen, report)
-        .or_else(|| insist(seen, alone(cluster)))
-        .or_else(|| match cluster.primary() {
+    foreign_settings(settings, seen, report).or_else(|| insist(seen, alone(cluster))).or_else(
+        || match cluster.primary() {
             Some(_) => None,
             None => try_once(seen, [Step::SetPosition(Some(report.position()))]),
-        })
+        },
+    )
 }
 
 /// Settings from elsewhere that defeat the agent's own.

@@ -19,7 +19,9 @@ pub(super) fn stop(settings: &Settings, seen: &Observation) -> Verdict {
     };
     let before = match seen.instance.postmaster {
         Postmaster::Absent => None,
-        Postmaster::Running { .. } | Postmaster::Orphans { .. } => try_once(seen, farewell(settings, seen)),
+        Postmaster::Running { .. } | Postmaster::Orphans { .. } => {
+            try_once(seen, farewell(settings, seen))
+        }
     };
     before
         .or_else(|| bring_down(seen, patience))

@@ -6,8 +6,8 @@ use super::decide;
 use crate::model::action::Action;
 use crate::model::cluster::{Cluster, ClusterNode, ClusterRole, Membership, NoQuorumPolicy};
 use crate::model::instance::{
-    Answer, DataDirectory, Files, Instance, Lock, Postmaster, PrimaryReport, Receiver, StandbyReport,
-    StandbyRow,
+    Answer, DataDirectory, Files, Instance, Lock, Postmaster, PrimaryReport, Receiver,
+    StandbyReport, StandbyRow,
 };
 use crate::model::node::{NodeName, ResourceName};
 use crate::model::notification::Notification;

@@ -1,8 +1,8 @@
 //! What is seen of the cluster: the CIB as one immutable snapshot.
 
 use super::node::NodeName;
-use super::step::Step;
 use super::status::{DataStatus, InstanceStatus, PromotionScore};
+use super::step::Step;
 use super::wal::{Lsn, WalPosition};
 
 /// How certain it is that a node can or cannot run resources (`node_state` in the CIB).

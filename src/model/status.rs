@@ -183,19 +183,33 @@ mod tests {
     #[test]
     fn every_word_reads_back() {
         for word in [
-            "PRI", "HS:sync", "HS:async", "HS:potential", "HS:connected", "HS:alone", "STOP",
-            "UNKNOWN", "HS:later",
+            "PRI",
+            "HS:sync",
+            "HS:async",
+            "HS:potential",
+            "HS:connected",
+            "HS:alone",
+            "STOP",
+            "UNKNOWN",
+            "HS:later",
         ] {
             let status: InstanceStatus = word.parse().expect("infallible");
             assert_eq!(status.to_string(), word);
         }
-        for word in
-            ["LATEST", "STREAMING|SYNC", "STREAMING|ASYNC", "STREAMING|POTENTIAL", "DISCONNECT", "CATCHUP|ASYNC"]
-        {
+        for word in [
+            "LATEST",
+            "STREAMING|SYNC",
+            "STREAMING|ASYNC",
+            "STREAMING|POTENTIAL",
+            "DISCONNECT",
+            "CATCHUP|ASYNC",
+        ] {
             let status: DataStatus = word.parse().expect("infallible");
             assert_eq!(status.to_string(), word);
         }
-        for (word, score) in [("-INFINITY", PromotionScore::Never), ("1000", PromotionScore::PROMOTE_ME)] {
+        for (word, score) in
+            [("-INFINITY", PromotionScore::Never), ("1000", PromotionScore::PROMOTE_ME)]
+        {
             assert_eq!(word.parse(), Ok(score));
             assert_eq!(score.to_string(), word);
         }

@@ -113,9 +113,15 @@ impl Failure {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::NoReplication => Some("set rep_mode to async or sync for a promotable clone".into()),
-            Self::DataDirectoryMissing(_) => Some("check pgdata, and that its file system is mounted".into()),
-            Self::DataDirectoryUnreadable(..) => Some("check the owner, the mode and the disk".into()),
+            Self::NoReplication => {
+                Some("set rep_mode to async or sync for a promotable clone".into())
+            }
+            Self::DataDirectoryMissing(_) => {
+                Some("check pgdata, and that its file system is mounted".into())
+            }
+            Self::DataDirectoryUnreadable(..) => {
+                Some("check the owner, the mode and the disk".into())
+            }
             Self::Locked { lock, primary, .. } => Some(match primary {
                 Some(primary) => format!(
                     "if this node's data holds nothing that {primary} lacks, remove {}; otherwise copy \
@@ -135,11 +141,12 @@ impl Failure {
             }
             Self::MonitorSql(_) => Some("check monitor_sql, monitor_user and pgdb".into()),
             Self::ForeignSyncNames(_) => Some(
-                "remove synchronous_standby_names from postgresql.conf and postgresql.auto.conf".into(),
+                "remove synchronous_standby_names from postgresql.conf and postgresql.auto.conf"
+                    .into(),
             ),
-            Self::ConninfoOverridden(_) => {
-                Some("remove primary_conninfo from postgresql.auto.conf (ALTER SYSTEM RESET)".into())
-            }
+            Self::ConninfoOverridden(_) => Some(
+                "remove primary_conninfo from postgresql.auto.conf (ALTER SYSTEM RESET)".into(),
+            ),
             Self::DataOutOfDate(_) => {
                 Some("let this node stream from a primary first, or promote another node".into())
             }
@@ -163,7 +170,9 @@ impl fmt::Display for Reason {
             Self::PromotionEnds => write!(f, "PostgreSQL still hasn't promoted yet"),
             Self::ReloadTakesEffect => write!(f, "the reload has not taken effect yet"),
             Self::StandbyCatchesUp(node) => write!(f, "{node} has not received everything yet"),
-            Self::WalOfPeer(node, position) => write!(f, "WAL of {node} up to {position} is missing"),
+            Self::WalOfPeer(node, position) => {
+                write!(f, "WAL of {node} up to {position} is missing")
+            }
             Self::Positions(nodes) => {
                 let names: Vec<_> = nodes.iter().map(NodeName::as_str).collect();
                 write!(f, "no WAL position yet of {}", names.join(", "))
@@ -208,7 +217,9 @@ impl fmt::Display for Failure {
                 write!(f, "primary_conninfo is overridden, the standby follows '{value}'")
             }
             Self::DataOutOfDate(status) => write!(f, "My data is out-of-date. status={status}"),
-            Self::NotAStandby => write!(f, "Can't promote PostgreSQL: it is not running as a standby"),
+            Self::NotAStandby => {
+                write!(f, "Can't promote PostgreSQL: it is not running as a standby")
+            }
             Self::PeerAhead(peer, theirs, mine) => {
                 write!(f, "{peer} has WAL up to {theirs}, this node only up to {mine}")
             }

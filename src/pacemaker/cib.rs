@@ -90,14 +90,20 @@ fn property<'a>(cib: Node<'a, '_>, name: &str) -> Option<&'a str> {
         .and_then(|pair| pair.attribute("value"))
 }
 
-fn read_node(cib: Node<'_, '_>, node: Node<'_, '_>, resource: &ResourceName) -> Option<ClusterNode> {
+fn read_node(
+    cib: Node<'_, '_>,
+    node: Node<'_, '_>,
+    resource: &ResourceName,
+) -> Option<ClusterNode> {
     let name = NodeName::new(node.attribute("uname")?);
-    let state = children(cib, &["status", "node_state"]).into_iter().find(|state| {
-        state.attribute("uname").is_some_and(|uname| NodeName::new(uname) == name)
-    });
+    let state = children(cib, &["status", "node_state"])
+        .into_iter()
+        .find(|state| state.attribute("uname").is_some_and(|uname| NodeName::new(uname) == name));
     let read = |attribute: Attribute| {
         let transient = state
-            .map(|state| children(state, &["transient_attributes", "instance_attributes", "nvpair"]))
+            .map(|state| {
+                children(state, &["transient_attributes", "instance_attributes", "nvpair"])
+            })
             .unwrap_or_default();
         let permanent = children(node, &["instance_attributes", "nvpair"]);
         let wanted = attribute.name(resource);
@@ -175,7 +181,13 @@ mod tests {
     fn what_is_no_cluster_information_base_is_an_error_and_never_a_panic() {
         let resource = ResourceName::from_instance("pgsql");
         let local = NodeName::new("pm01");
-        for text in ["", "nonsense", "<cib", "<cib/>", "<cib><configuration><nodes><node/></nodes></configuration></cib>"] {
+        for text in [
+            "",
+            "nonsense",
+            "<cib",
+            "<cib/>",
+            "<cib><configuration><nodes><node/></nodes></configuration></cib>",
+        ] {
             assert!(parse(text, &resource, &local).is_err(), "{text}");
         }
     }

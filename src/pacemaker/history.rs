@@ -14,9 +14,7 @@ const DONE: &str = "0";
 pub(super) fn role(node_state: Node<'_, '_>, resource: &ResourceName) -> ClusterRole {
     let of_resource = |node: &Node<'_, '_>| {
         node.has_tag_name("lrm_resource")
-            && node
-                .attribute("id")
-                .is_some_and(|id| ResourceName::from_instance(id) == *resource)
+            && node.attribute("id").is_some_and(|id| ResourceName::from_instance(id) == *resource)
     };
     let mut last: Option<(i64, ClusterRole)> = None;
     for operation in node_state
@@ -74,7 +72,8 @@ mod tests {
 
     #[test]
     fn the_last_operation_tells_the_role() {
-        let table: [(&[(i64, &str, i32)], ClusterRole); 8] = [
+        type Operations<'a> = &'a [(i64, &'a str, i32)];
+        let table: [(Operations<'_>, ClusterRole); 8] = [
             (&[], ClusterRole::Unknown),
             (&[(1, "monitor", 7)], ClusterRole::Stopped),
             (&[(1, "monitor", 7), (2, "start", 0)], ClusterRole::Unpromoted),
@@ -85,7 +84,8 @@ mod tests {
             (&[(8, "stop", 0), (6, "monitor", 8), (7, "demote", 0)], ClusterRole::Stopped),
         ];
         for (operations, expected) in table {
-            let text: String = operations.iter().map(|(id, op, rc)| operation(*id, op, *rc)).collect();
+            let text: String =
+                operations.iter().map(|(id, op, rc)| operation(*id, op, *rc)).collect();
             assert_eq!(role_of(&text), expected, "{operations:?}");
         }
     }

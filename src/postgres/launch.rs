@@ -14,6 +14,7 @@ use crate::system::SystemError;
 use crate::system::command::Command;
 use crate::system::files::{self, Attributes};
 use crate::system::identity::{User, as_user};
+use crate::system::pause::pause;
 use crate::system::process::{Process, is_zombie};
 
 /// How long a shell may take to become the server.
@@ -117,15 +118,10 @@ fn pg_ctl(settings: &Settings, user: &User, deadline: Instant) -> Command {
         .inherit(&["PG_OOM_ADJUST_", "TZ"])
         .env("PGPORT", settings.pgport.to_string())
         .deadline(deadline);
-    if settings.pglibs.is_empty() || settings.pglibs == LIBRARIES_DEFAULT {
-        return command.inherit(&["LD_LIBRARY_PATH"]);
+    match settings.pglibs.as_str() {
+        "" | LIBRARIES_DEFAULT => command.inherit(&["LD_LIBRARY_PATH"]),
+        directory => command.append_path("LD_LIBRARY_PATH", directory),
     }
-    let mut libraries = std::env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
-    if !libraries.is_empty() {
-        libraries.push(":");
-    }
-    libraries.push(&settings.pglibs);
-    command.env("LD_LIBRARY_PATH", libraries)
 }
 
 /// Splits `ctl_opt`, which the stock agent let a shell split.
@@ -165,7 +161,7 @@ fn await_reaping(settings: &Settings, user: &User, deadline: Instant) {
             );
             return;
         }
-        std::thread::sleep(LOOK_AGAIN);
+        pause(LOOK_AGAIN);
     }
 }
 
@@ -183,7 +179,7 @@ fn await_process(settings: &Settings, user: &User, deadline: Instant) -> Result<
         if !processes.iter().any(becomes_server) {
             break;
         }
-        std::thread::sleep(LOOK_AGAIN);
+        pause(LOOK_AGAIN);
     }
     Ok(())
 }

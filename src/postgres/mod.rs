@@ -21,6 +21,7 @@ mod error;
 mod password_file;
 mod pid_file;
 mod statements;
+mod trouble;
 
 #[cfg(test)]
 mod tests;

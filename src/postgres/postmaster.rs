@@ -15,6 +15,7 @@ use crate::model::settings::Settings;
 use crate::model::step::ShutdownMode;
 use crate::system::SystemError;
 use crate::system::identity::{User, as_user};
+use crate::system::pause::pause;
 use crate::system::process::Process;
 
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
@@ -57,10 +58,10 @@ enum Found {
 }
 
 fn look(settings: &Settings, user: &User) -> Result<Found, SystemError> {
-    if let Ok(Some(file)) = PidFile::read(settings, user) {
-        if let Some(process) = as_user(user, || named_by(&file, settings))? {
-            return Ok(Found::Postmaster(process));
-        }
+    if let Ok(Some(file)) = PidFile::read(settings, user)
+        && let Some(process) = as_user(user, || named_by(&file, settings))?
+    {
+        return Ok(Found::Postmaster(process));
     }
     let processes = servers(settings, user)?;
     let parents: Vec<i32> = processes.iter().map(|process| process.pid).collect();
@@ -165,7 +166,7 @@ fn kill_all(settings: &Settings, user: &User, deadline: Instant) -> Result<(), P
         if Instant::now() >= deadline {
             return Err(PostgresError::Undead(processes.len()));
         }
-        std::thread::sleep(LOOK_AGAIN);
+        pause(LOOK_AGAIN);
     }
 }
 

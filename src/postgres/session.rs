@@ -4,11 +4,9 @@
 //! postmaster's socket accepts and never answers. A session keeps its connection over the
 //! questions of one action. What is asked, and how rows are read, is in `statements`.
 
-use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use nix::errno::Errno;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 use tokio::time::timeout_at;
@@ -16,8 +14,9 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, Error, NoTls, SimpleQueryMessage};
 
 use super::password_file::{self, Key};
-use super::pid_file::{PidFile, Status};
+use super::pid_file::PidFile;
 use super::statements::{self, Row};
+use super::trouble::{Trouble, broke, describe};
 use super::version::Version;
 use super::{PostgresError, control_data, postmaster};
 use crate::model::instance::{Answer, Receiver, Refusal};
@@ -55,25 +54,6 @@ struct Connection {
     client: Client,
     version: Version,
     driver: JoinHandle<()>,
-}
-
-/// Why a question has no answer.
-#[derive(Debug)]
-enum Trouble {
-    Refused(Refusal),
-    Silent(String),
-    /// The server did not like the statement itself.
-    Statement(String),
-}
-
-impl From<Trouble> for Answer {
-    fn from(trouble: Trouble) -> Self {
-        match trouble {
-            Trouble::Refused(refusal) => Self::Refused(refusal),
-            Trouble::Silent(why) => Self::Silent(why),
-            Trouble::Statement(why) => Self::Refused(Refusal::Other(why)),
-        }
-    }
 }
 
 impl Session {
@@ -300,29 +280,8 @@ impl Session {
         SOCKET_DIRECTORIES.into_iter().find(present).unwrap_or(usual).to_owned()
     }
 
-    /// Tells what a failed conversation means.
     fn trouble(&self, error: &Error) -> Trouble {
-        let status = || postmaster::status(&self.settings, &self.user);
-        if let Some(said) = error.as_db_error() {
-            let unavailable = *said.code() == SqlState::CANNOT_CONNECT_NOW
-                || *said.code() == SqlState::ADMIN_SHUTDOWN
-                || *said.code() == SqlState::CRASH_SHUTDOWN;
-            return Trouble::Refused(match unavailable {
-                true => refusal(said.message(), said.detail().unwrap_or_default(), status()),
-                false => Refusal::Other(describe(error)),
-            });
-        }
-        match (io_kind(error), status()) {
-            (Some(io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused), status) => {
-                Trouble::Refused(match status {
-                    Status::Starting => Refusal::StartingUp,
-                    Status::Stopping => Refusal::ShuttingDown,
-                    Status::Open | Status::Unsaid => Refusal::Other(describe(error)),
-                })
-            }
-            (None, _) if !error.is_closed() => Trouble::Refused(Refusal::Other(describe(error))),
-            (Some(_) | None, _) => Trouble::Silent(describe(error)),
-        }
+        Trouble::of(error, || postmaster::status(&self.settings, &self.user))
     }
 }
 
@@ -359,92 +318,4 @@ fn results(messages: Vec<SimpleQueryMessage>) -> Vec<Vec<Row>> {
         }
     }
     results
-}
-
-/// Tells what SQLSTATE 57P03 or 57P01 means.
-///
-/// The wording is that of `src/backend/postmaster/postmaster.c`; where it is translated, the state
-/// that the postmaster noted in its file decides.
-fn refusal(message: &str, detail: &str, status: Status) -> Refusal {
-    if message.contains("shutting down") || message.contains("administrator command") {
-        Refusal::ShuttingDown
-    } else if detail.contains("Hot standby mode is disabled") {
-        Refusal::Other(format!("{message}: {detail}"))
-    } else if message.starts_with("the database system") {
-        Refusal::StartingUp
-    } else {
-        match status {
-            Status::Stopping => Refusal::ShuttingDown,
-            Status::Starting | Status::Open | Status::Unsaid => Refusal::StartingUp,
-        }
-    }
-}
-
-/// Tells whether the connection is of no more use.
-fn broke(error: &Error) -> bool {
-    let lost = [
-        SqlState::ADMIN_SHUTDOWN,
-        SqlState::CRASH_SHUTDOWN,
-        SqlState::CANNOT_CONNECT_NOW,
-        SqlState::DATABASE_DROPPED,
-    ];
-    error.is_closed() || error.code().map_or(io_kind(error).is_some(), |code| lost.contains(code))
-}
-
-fn io_kind(error: &Error) -> Option<io::ErrorKind> {
-    let source = std::error::Error::source(error)?.downcast_ref::<io::Error>()?;
-    // A full queue of a stopped server's Unix socket is silence.
-    match source.raw_os_error() {
-        Some(code) if code == Errno::EAGAIN as i32 => Some(io::ErrorKind::WouldBlock),
-        Some(_) | None => Some(source.kind()),
-    }
-}
-
-/// Writes an error on one line.
-fn describe(error: &Error) -> String {
-    let text = match error.as_db_error() {
-        Some(said) => {
-            let detail = said.detail().map(|detail| format!(" ({detail})")).unwrap_or_default();
-            format!("{}: {}{detail}", said.severity(), said.message())
-        }
-        None => match std::error::Error::source(error) {
-            Some(source) if !error.to_string().contains(&source.to_string()) => {
-                format!("{error}: {source}")
-            }
-            Some(_) | None => error.to_string(),
-        },
-    };
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_refusal_is_understood_in_any_language() {
-        let not_yet = "the database system is not yet accepting connections";
-        let never = "the database system is not accepting connections";
-        for (message, detail, status, expected) in [
-            ("the database system is starting up", "", Status::Starting, Refusal::StartingUp),
-            ("the database system is in recovery mode", "", Status::Open, Refusal::StartingUp),
-            (
-                not_yet,
-                "Consistent recovery state has not been yet reached.",
-                Status::Starting,
-                Refusal::StartingUp,
-            ),
-            (
-                never,
-                "Hot standby mode is disabled.",
-                Status::Open,
-                Refusal::Other(format!("{never}: Hot standby mode is disabled.")),
-            ),
-            ("the database system is shutting down", "", Status::Unsaid, Refusal::ShuttingDown),
-            ("das Datenbanksystem fährt hoch", "", Status::Starting, Refusal::StartingUp),
-            ("das Datenbanksystem fährt herunter", "", Status::Stopping, Refusal::ShuttingDown),
-        ] {
-            assert_eq!(refusal(message, detail, status), expected, "{message}");
-        }
-    }
 }

@@ -98,6 +98,7 @@ impl Fake {
     }
 
     /// Runs a copy of `sleep` under another name, in a directory and with a title.
+    #[expect(clippy::disallowed_methods, reason = "the impostor's title is not its path")]
     pub(super) fn run(&self, program: &str, directory: &Path, title: &str) -> Impostor {
         let path = self.directory.path().join(program);
         if !path.exists() {

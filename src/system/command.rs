@@ -17,6 +17,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
 use super::identity::{User, borrowed};
+use super::pause::pause;
 
 /// What a program gets when nobody says otherwise.
 const DEADLINE_DEFAULT: Duration = Duration::from_secs(10);
@@ -150,6 +151,19 @@ impl Command {
         self
     }
 
+    /// Appends a directory to a search path of our own environment, and passes that on.
+    #[must_use]
+    pub fn append_path(mut self, key: &str, directory: &str) -> Self {
+        let own = std::env::vars_os().find(|(name, _)| name == key).map(|(_, value)| value);
+        let mut value = own.filter(|value| !value.is_empty()).unwrap_or_default();
+        if !value.is_empty() {
+            value.push(":");
+        }
+        value.push(directory);
+        self.environment.push((key.into(), value));
+        self
+    }
+
     /// Runs the program in this directory rather than in `/`.
     #[must_use]
     pub fn current_dir(mut self, directory: &Path) -> Self {
@@ -204,6 +218,7 @@ impl Command {
         Ok(Running { program: self.program, child, stdout, stderr, deadline: self.deadline })
     }
 
+    #[expect(clippy::disallowed_methods, reason = "the one place that spawns")]
     fn prepare(&self) -> std::process::Command {
         let mut command = std::process::Command::new(&self.program);
         command.args(&self.arguments).env_clear();
@@ -212,7 +227,7 @@ impl Command {
             Some(user) => {
                 command.env("HOME", &user.home).env("USER", &user.name).env("LOGNAME", &user.name)
             }
-            None => command.env("HOME", std::env::var_os("HOME").unwrap_or_else(|| "/".into())),
+            None => command.env("HOME", "/root"),
         };
         command.envs(self.environment.iter().map(|(key, value)| (key, value)));
         command.current_dir(self.directory.as_deref().unwrap_or_else(|| Path::new("/")));
@@ -326,7 +341,7 @@ impl Running {
     /// Waits a moment for something to read.
     fn ready(&self, out: bool, err: bool, timeout: Duration) -> io::Result<(bool, bool)> {
         if !out && !err {
-            std::thread::sleep(timeout.min(Duration::from_millis(1)));
+            pause(timeout.min(Duration::from_millis(1)));
             return Ok((false, false));
         }
         let flags = |open| if open { PollFlags::POLLIN } else { PollFlags::empty() };
@@ -374,7 +389,7 @@ impl Drop for Running {
         }
         let until = Instant::now() + REAP;
         while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < until {
-            std::thread::sleep(Duration::from_millis(1));
+            pause(Duration::from_millis(1));
         }
     }
 }
@@ -418,7 +433,7 @@ mod tests {
         let error = shell(&script).deadline(soon(100)).run().expect_err("killed");
         assert!(matches!(error, CommandError::TimedOut { .. }));
         assert!(began.elapsed() < Duration::from_millis(900), "{:?}", began.elapsed());
-        std::thread::sleep(Duration::from_millis(1200));
+        pause(Duration::from_millis(1200));
         assert_eq!(file.as_file().metadata().expect("metadata").len(), 0);
     }
 

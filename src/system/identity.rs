@@ -164,7 +164,7 @@ mod tests {
         assert!(panicked.is_err());
         assert!(acting_as_root());
         let other = std::thread::spawn(|| {
-            std::thread::sleep(std::time::Duration::from_millis(5));
+            crate::system::pause::pause(std::time::Duration::from_millis(5));
             geteuid().is_root()
         });
         let here = as_user(&nobody, || other.join().expect("thread"));

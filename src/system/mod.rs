@@ -5,6 +5,7 @@
 pub mod command;
 pub mod files;
 pub mod identity;
+pub mod pause;
 pub mod process;
 
 mod error;

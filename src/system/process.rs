@@ -142,6 +142,10 @@ mod tests {
     }
 
     #[test]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a child that nobody reaps is the test's subject"
+    )]
     fn a_process_is_found_by_its_directory_and_a_zombie_is_not() {
         let directory = tempfile::tempdir().expect("directory");
         let mut child = std::process::Command::new("/bin/sleep")

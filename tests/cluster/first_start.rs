@@ -10,14 +10,22 @@ fn the_seed_data_comes_up_as_one_primary_with_streaming_standbys() {
 
     assert_eq!(query("select count(*) from pg_stat_replication where state = 'streaming'"), "2");
     assert_eq!(
-        query("select string_agg(slot_name || ' ' || active, ', ' order by 1) from pg_replication_slots"),
+        query(
+            "select string_agg(slot_name || ' ' || active, ', ' order by 1) from pg_replication_slots"
+        ),
         "pgsql_pm02 true, pgsql_pm03 true"
     );
     assert_eq!(query("show synchronous_standby_names"), "\"pm02\"");
 
     let standby = site.cluster.host("pm02");
     let conninfo = standby.psql("show primary_conninfo").expect("the standby answers");
-    for part in ["host=10.77.0.101", "port=5432", "user=repuser", "application_name=pm02", "keepalives_idle=60"] {
+    for part in [
+        "host=10.77.0.101",
+        "port=5432",
+        "user=repuser",
+        "application_name=pm02",
+        "keepalives_idle=60",
+    ] {
         assert!(conninfo.contains(part), "{part} is missing in {conninfo}");
     }
     assert_eq!(standby.psql("show primary_slot_name").expect("answers").trim(), "pgsql_pm02");
@@ -39,7 +47,8 @@ fn a_steady_state_monitor_writes_nothing_and_spawns_one_process() {
         let updates = || {
             let cib = host.run_ok(&["cibadmin", "-Q", "-l"]).expect("the cluster answers");
             let number = |key: &str| {
-                let start = cib.find(&format!("{key}=\"")).expect("an attribute of cib") + key.len() + 2;
+                let start =
+                    cib.find(&format!("{key}=\"")).expect("an attribute of cib") + key.len() + 2;
                 cib[start..].split('"').next().expect("a value").to_owned()
             };
             (number("epoch"), number("num_updates"))

@@ -70,8 +70,7 @@ impl Site {
     pub fn settled(&self, primary: &str, standbys: &[&str]) -> State {
         let what = format!("{primary} is primary with standbys {standbys:?}");
         self.cluster.wait_until(&what, SOON, |state| {
-            let mut ranks: Vec<_> =
-                standbys.iter().map(|name| self.record(state, name)).collect();
+            let mut ranks: Vec<_> = standbys.iter().map(|name| self.record(state, name)).collect();
             ranks.sort();
             let mut wanted = vec![SYNC; standbys.len().min(1)];
             wanted.extend(vec![ASYNC; standbys.len().saturating_sub(1)]);

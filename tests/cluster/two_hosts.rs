@@ -14,11 +14,12 @@ fn an_isolated_primary_acknowledges_nothing_that_is_lost_while_fencing_is_slow()
     let outside = Ledger::start(&site.cluster, CLIENT_VIP).expect("the ledger starts");
     site.cluster.wait_for("rows", SOON, || (outside.acknowledged() > 100).then_some(()));
     primary.cut_link();
-    let survivor = site.cluster.wait_for("one side is fenced and the other serves", SOON * 2, || {
-        let fenced = site.cluster.fenced();
-        let name = fenced.first().map(|fenced| fenced.host.clone())?;
-        Some(if name == "pm01" { "pm02" } else { "pm01" })
-    });
+    let survivor =
+        site.cluster.wait_for("one side is fenced and the other serves", SOON * 2, || {
+            let fenced = site.cluster.fenced();
+            let name = fenced.first().map(|fenced| fenced.host.clone())?;
+            Some(if name == "pm01" { "pm02" } else { "pm01" })
+        });
     site.settled(survivor, &[]);
     site.cluster.heal_network().expect("the link is whole again");
     let (inside, outside) = (inside.stop(), outside.stop());
