@@ -26,11 +26,11 @@ test: setup
 
 # A real three-host cluster on one screen. KEEP=1 leaves it up. Needs root.
 demo: setup all
-	$(CARGO) run --release --quiet -p testbed --bin demo -- $(if $(KEEP),--keep)
+	$(CARGO) run --release --quiet -p demo -- $(if $(KEEP),--keep)
 
-# Side by side with the shell agent. STOCK=<checkout of ClusterLabs/resource-agents>. Needs root.
+# Side by side with the shell agent. STOCK=<checkout of ClusterLabs/resource-agents>, BENCH=<more words>. Needs root.
 bench: setup all
-	$(CARGO) run --release --quiet -p testbed --bin bench -- $(if $(STOCK),--stock $(STOCK))
+	$(CARGO) run --release --quiet -p bench -- $(if $(STOCK),--stock $(STOCK)) $(BENCH)
 
 # As ocf:heartbeat:pgsql (the stock file is kept as pgsql.stock) and as ocf:pgsql-ha:pgsql.
 install: all

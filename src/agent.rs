@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use log::{debug, info, warn};
+use log::{debug, error, info, warn};
 
 use crate::decide::decide;
 use crate::execute::execute;
@@ -206,8 +206,10 @@ fn conclude(action: Action, outcome: &Outcome) -> ExitCode {
         (Action::Monitor | Action::Status, Outcome::NotRunning) => "PostgreSQL is down",
         (_, Outcome::Success | Outcome::NotRunning | Outcome::RunningPromoted) => "",
         (_, Outcome::Failed(failure)) => {
-            let hint = failure.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
-            exit_reason(&format!("{failure}{hint}"));
+            exit_reason(&failure.to_string());
+            if let Some(hint) = failure.hint() {
+                error!("HINT: {hint}.");
+            }
             ""
         }
     };

@@ -82,6 +82,8 @@ pub fn execute(world: &mut World, step: &Step, seen: &Observation) -> Result<(),
             world.session.create_slot(slot, world.clock.deadline)?;
             info!("PostgreSQL creates the replication slot({slot}).");
         }
+        Step::RestartReceiver => world.session.restart_receiver(world.clock.deadline)?,
+        Step::Warn(concern) => warn!("{concern}"),
         Step::NoteSyncBaseline(node, lsn) => {
             debug!("{node} is synchronous once it has everything up to {lsn}");
         }

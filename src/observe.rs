@@ -15,6 +15,7 @@ use crate::model::settings::Settings;
 use crate::model::step::Step;
 use crate::model::verdict::Reason;
 use crate::pacemaker::attribute::Attribute;
+use crate::postgres::version::Version;
 use crate::postgres::{control_data, lock_file, postmaster, server_log, standby, sync_file};
 use crate::world::World;
 
@@ -186,7 +187,8 @@ impl Observer {
         let last_fatal = world.log_mark.as_ref().filter(|_| died).and_then(|mark| {
             server_log::last_fatal(&world.settings, &world.user, mark, world.clock.deadline)
         });
-        Instance { data_directory, postmaster, answer, control, last_fatal }
+        let conninfo_reloads = world.version.is_none_or(Version::primary_conninfo_reloads);
+        Instance { data_directory, postmaster, answer, control, conninfo_reloads, last_fatal }
     }
 
     fn ask(&self, world: &mut World) -> Answer {

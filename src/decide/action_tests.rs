@@ -422,6 +422,22 @@ fn promote_fetches_wal_that_a_peer_has_beyond_ours() {
 }
 
 #[test]
+fn before_postgresql_13_a_candidate_restarts_to_fetch_wal_and_only_then() {
+    let mut scene = Scene::standby(Sync, "pm02");
+    scene.seen.instance.conninfo_reloads = false;
+    scene.node("pm03").wal_position = Some(position(1, END.0 + 800));
+    let instance = scene.seen.instance.clone();
+    let (steps, end) = scene.run(Action::Promote);
+    let follow = Step::FollowPeer(node("pm03"));
+    assert_eq!(steps, [follow, Step::Shutdown(ShutdownMode::Fast), Step::Launch]);
+    assert_eq!(end, STARTING);
+    scene.seen.instance = instance;
+    scene.standby_report().wal_end = Lsn(END.0 + 800);
+    let (steps, _) = scene.run(Action::Promote);
+    assert_eq!(steps.last(), Some(&Step::PromoteServer));
+}
+
+#[test]
 fn promote_gives_up_only_where_acknowledged_wal_would_be_lost() {
     let ahead = position(1, END.0 + 800);
     for (mode, status, refuses) in
@@ -568,6 +584,26 @@ fn notifications_do_little() {
         assert_eq!(notified(standby.clone(), Pre, operation), []);
     }
     assert_eq!(notified(Scene::primary(Sync), Post, Stop), []);
+}
+
+#[test]
+fn after_a_promotion_a_standby_leaves_the_old_primarys_connection() {
+    let mut scene = Scene::standby(Sync, "pm02");
+    scene.stream_from(1);
+    let steps = notified(scene, NotificationType::Post, NotifiedOperation::Promote);
+    assert_eq!(steps, [Step::SetPosition(None), Step::RestartReceiver]);
+}
+
+#[test]
+fn a_recovering_old_primary_does_not_hold_up_a_failover() {
+    let mut scene = Scene::standby(Sync, "pm01");
+    scene.seen.instance.answer = Answer::Refused(Refusal::StartingUp);
+    scene.seen.notification.promote = vec![node("pm02")];
+    assert_eq!(scene.decide(Action::Start), STARTING);
+    scene.seen.time.elapsed = Duration::from_secs(4);
+    assert_eq!(scene.decide(Action::Start), SUCCESS);
+    scene.seen.notification.promote = vec![node("pm01")];
+    assert_eq!(scene.decide(Action::Start), STARTING, "nobody else is to be promoted");
 }
 
 #[test]

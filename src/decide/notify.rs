@@ -93,6 +93,11 @@ fn after_promotion(seen: &Observation, cluster: &Cluster) -> Option<Verdict> {
 /// configuration again (`WaitForWALToBecomeAvailable` in xlogrecovery.c).
 fn find_primary(seen: &Observation) -> Option<Verdict> {
     let report = local_standby(seen)?;
+    // A receiver that was connected before the promotion is connected to the old primary, whose host
+    // may be dead without its connection having been closed.
+    if report.is_streaming() && !seen.taken.tried(&Step::Reload) {
+        return try_once(seen, [Step::RestartReceiver]);
+    }
     if report.is_streaming() || seen.time.elapsed > SEARCH || seen.time.remaining.is_zero() {
         return None;
     }

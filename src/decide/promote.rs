@@ -8,7 +8,8 @@ use super::start::{bring_up, once_or_fail};
 use super::{SUCCESS, fail, insist, try_once, without_cluster};
 use crate::model::cluster::{Cluster, ClusterNode, ClusterRole, Membership};
 use crate::model::instance::{Answer, Postmaster, PrimaryReport, Refusal, StandbyReport};
-use crate::model::observation::Observation;
+use crate::model::node::NodeName;
+use crate::model::observation::{Attempt, Observation};
 use crate::model::settings::{ReplicationMode, Settings};
 use crate::model::slot::SlotName;
 use crate::model::status::{DataStatus, InstanceStatus, PromotionScore};
@@ -29,6 +30,9 @@ pub(super) fn promote(settings: &Settings, seen: &Observation) -> Verdict {
     let Some(cluster) = seen.cluster.seen() else { return without_cluster(seen) };
     if restarting(settings, seen) {
         return restart_as_primary(settings, seen, cluster);
+    }
+    if let Some(verdict) = restart_to_follow(settings, seen) {
+        return verdict;
     }
     match (&seen.instance.postmaster, &seen.instance.answer) {
         (Postmaster::Absent | Postmaster::Orphans { .. }, _) => {
@@ -136,6 +140,25 @@ fn wal_of_peers(
     }
 }
 
+/// Before PostgreSQL 13 a standby takes a new `primary_conninfo` only by a restart.
+fn restart_to_follow(settings: &Settings, seen: &Observation) -> Option<Verdict> {
+    let follows = |attempt: &Attempt| matches!(attempt.step, Step::FollowPeer(_));
+    let followed = seen.taken.0.iter().rev().find(|attempt| follows(attempt))?;
+    if seen.instance.conninfo_reloads || followed.error.is_some() {
+        return None;
+    }
+    if !seen.taken.tried(&Step::Launch) {
+        return bring_down(seen, settings.stop_escalate_in_slave)
+            .or(Some(Verdict::Do(Step::Launch)));
+    }
+    match &seen.instance.answer {
+        Answer::Standby(_) | Answer::Primary(_) => None,
+        Answer::NotAsked | Answer::Refused(_) | Answer::Silent(_) | Answer::MonitorSqlFailed(_) => {
+            bring_up(settings, seen)
+        }
+    }
+}
+
 /// A third of the action's time may go into fetching WAL.
 fn patience(seen: &Observation) -> Duration {
     (seen.time.elapsed + seen.time.remaining) / 3
@@ -145,7 +168,7 @@ fn patience(seen: &Observation) -> Duration {
 /// a client may have been told is.
 fn without_wal_of(
     settings: &Settings,
-    peer: &crate::model::node::NodeName,
+    peer: &NodeName,
     recorded: Option<&DataStatus>,
     theirs: WalPosition,
     mine: WalPosition,
@@ -192,9 +215,8 @@ fn prepare(
 
 /// Tells whether `restart_on_promote` has begun to restart the server.
 fn restarting(settings: &Settings, seen: &Observation) -> bool {
-    let shut = |attempt: &crate::model::observation::Attempt| {
-        matches!(attempt.step, Step::Shutdown(_) | Step::RemoveStandbyMark)
-    };
+    let shut =
+        |attempt: &Attempt| matches!(attempt.step, Step::Shutdown(_) | Step::RemoveStandbyMark);
     settings.restart_on_promote && seen.taken.0.iter().any(shut)
 }
 

@@ -4,7 +4,7 @@
 //! standby, and granted only after commits wait for it and it has everything of the time before.
 
 use super::candidate::is_fit;
-use super::sync_policy::{row_of, wanted_names};
+use super::sync_policy::{concerns, row_of, wanted_names};
 use super::try_once;
 use crate::model::cluster::{Cluster, ClusterNode, ClusterRole, Membership};
 use crate::model::instance::{PrimaryReport, StandbyRow};
@@ -40,6 +40,7 @@ pub(super) fn publish(
     try_once(seen, own_record(cluster))
         .or_else(|| try_once(seen, revocations(settings, cluster, report)))
         .or_else(|| synchronous(settings, seen, report, cluster))
+        .or_else(|| try_once(seen, worries(settings, seen, report, cluster)))
         .or_else(|| grants(settings, seen, report, cluster))
         .or_else(|| try_once(seen, slots(settings, cluster, report)))
 }
@@ -134,6 +135,17 @@ fn synchronous(
             .then_some(Verdict::Wait(Reason::ReloadTakesEffect)),
         Some(_) | None => Some(Verdict::Do(Step::Reload)),
     }
+}
+
+/// Says why commits hang, if they do.
+fn worries(
+    settings: &Settings,
+    seen: &Observation,
+    report: &PrimaryReport,
+    cluster: &Cluster,
+) -> Vec<Step> {
+    let present = seen.files.sync_names.clone().unwrap_or_default();
+    concerns(settings, cluster, report, &present).into_iter().map(Step::Warn).collect()
 }
 
 /// Records what each connected standby is, and gives it the right to be promoted if it is fit.

@@ -18,6 +18,10 @@ use crate::model::verdict::{Failure, Reason, Verdict};
 /// changed into its data directory.
 const LAUNCH_GRACE: Duration = Duration::from_millis(800);
 
+/// How long a failover waits for the old primary to recover, so that what it has beyond the others
+/// can be fetched from it.
+const RECOVERY_IN_FAILOVER: Duration = Duration::from_secs(3);
+
 /// Decides `start`.
 pub(super) fn start(settings: &Settings, seen: &Observation) -> Verdict {
     if !settings.is_replication() {
@@ -113,8 +117,11 @@ fn accepting(settings: &Settings, seen: &Observation) -> Option<Verdict> {
         Answer::Standby(_) => None,
         Answer::Primary(_) => settings.is_replication().then(|| fail(Failure::AlreadyPrimary)),
         // A standby that still recovers is a running standby: ending it would only make the next
-        // start begin again from the same place.
-        Answer::Refused(Refusal::StartingUp) if out_of_time && seen.files.standby_mark => {
+        // start begin again from the same place. Nor is it worth an outage: Pacemaker promotes
+        // nobody before all starts of the transition are over.
+        Answer::Refused(Refusal::StartingUp)
+            if seen.files.standby_mark && (out_of_time || holds_up_promotion(seen)) =>
+        {
             Some(SUCCESS)
         }
         Answer::Refused(Refusal::StartingUp | Refusal::ShuttingDown) if out_of_time => {
@@ -128,6 +135,12 @@ fn accepting(settings: &Settings, seen: &Observation) -> Option<Verdict> {
         Answer::Silent(error) if out_of_time => Some(fail(Failure::Silent(error.clone()))),
         Answer::Silent(_) | Answer::NotAsked => Some(Verdict::Wait(Reason::ServerStarts)),
     }
+}
+
+/// Tells whether another node is to be promoted once this start is over, and has waited enough.
+fn holds_up_promotion(seen: &Observation) -> bool {
+    let another = seen.notification.promote.iter().any(|node| *node != seen.local);
+    another && seen.time.elapsed > RECOVERY_IN_FAILOVER
 }
 
 /// Before a start nothing of an earlier life may be believed of this node.

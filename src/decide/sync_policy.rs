@@ -9,6 +9,7 @@ use crate::model::cluster::{Cluster, Membership, NoQuorumPolicy};
 use crate::model::instance::{PrimaryReport, StandbyRow};
 use crate::model::node::NodeName;
 use crate::model::settings::{ReplicationMode, Settings};
+use crate::model::step::{Concern, WaitsBecause};
 use crate::model::sync_names::SyncNames;
 
 /// Returns whom commits should wait for from now on, given whom they wait for at present.
@@ -38,6 +39,36 @@ pub(super) fn wanted_names(
         }
     }
     SyncNames::all_of(names)
+}
+
+/// Returns why commits still wait for standbys that do not stream, for the log of a primary whose
+/// clients hang.
+#[must_use]
+pub(super) fn concerns(
+    settings: &Settings,
+    cluster: &Cluster,
+    report: &PrimaryReport,
+    present: &SyncNames,
+) -> Vec<Concern> {
+    let hangs = |name: &&str| !row_of(report, name).is_some_and(is_streaming);
+    let reason = |name: &str| {
+        let node = cluster.nodes.iter().find(|n| n.name.application_name() == name)?;
+        let recorded = node.data_status.as_ref();
+        Some(if recorded.is_none() || is_fit(ReplicationMode::Sync, recorded) {
+            WaitsBecause::NotRecorded
+        } else if record_is_binding(settings, cluster, node.membership) {
+            return None;
+        } else if quorum_counts(settings, cluster) {
+            WaitsBecause::NoQuorum
+        } else {
+            WaitsBecause::NotFenced
+        })
+    };
+    let concern = |name: &str| {
+        let because = reason(name)?;
+        Some(Concern::CommitsWaitFor { standby: name.to_owned(), because })
+    };
+    present.iter().filter(hangs).filter_map(concern).collect()
 }
 
 /// Finds the row of a standby.
@@ -87,17 +118,20 @@ pub(super) fn record_is_binding(
     cluster: &Cluster,
     membership: Membership,
 ) -> bool {
-    let nodes = cluster.nodes.len().max(settings.node_list.len());
-    let quorum_counts = match cluster.no_quorum_policy {
-        NoQuorumPolicy::Ignore => false,
-        NoQuorumPolicy::Respect => nodes > 2,
-    };
-    if quorum_counts {
+    if quorum_counts(settings, cluster) {
         return cluster.quorum;
     }
     match membership {
         Membership::Member | Membership::Down => true,
         Membership::Lost => !cluster.fencing,
         Membership::NeverSeen => !cluster.fencing || !cluster.startup_fencing,
+    }
+}
+
+/// Tells whether quorum means that no other partition promotes anybody.
+fn quorum_counts(settings: &Settings, cluster: &Cluster) -> bool {
+    match cluster.no_quorum_policy {
+        NoQuorumPolicy::Ignore => false,
+        NoQuorumPolicy::Respect => cluster.nodes.len().max(settings.node_list.len()) > 2,
     }
 }

@@ -115,6 +115,7 @@ impl Scene {
                 postmaster: Postmaster::Running { pid: 42 },
                 answer,
                 control: None,
+                conninfo_reloads: true,
                 last_fatal: None,
             },
             files: Files {

@@ -147,6 +147,8 @@ impl Cluster {
             | Step::CreateLock(_)
             | Step::RemoveLock
             | Step::CreateSlot(_)
+            | Step::RestartReceiver
+            | Step::Warn(_)
             | Step::NoteSyncBaseline(..) => {}
         }
     }

@@ -181,6 +181,8 @@ pub struct Instance {
     pub answer: Answer,
     /// `pg_control`, read when no postmaster runs and the action needs it.
     pub control: Option<ControlData>,
+    /// Whether the server takes a new `primary_conninfo` without a restart (PostgreSQL 13 and later).
+    pub conninfo_reloads: bool,
     /// The last FATAL or PANIC line that the server wrote to its log since this action launched
     /// it, read when it died.
     pub last_fatal: Option<String>,

@@ -1,5 +1,7 @@
 //! The single changes that the agent makes to the world.
 
+use std::fmt;
+
 use super::node::NodeName;
 use super::slot::SlotName;
 use super::status::{DataStatus, InstanceStatus, PromotionScore, ReceiverStatus};
@@ -15,6 +17,48 @@ pub enum ShutdownMode {
     Immediate,
     /// SIGKILL to the postmaster and to every process it left.
     Kill,
+}
+
+/// What an operator should know although no action fails for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Concern {
+    /// Commits wait for a standby that does not stream.
+    CommitsWaitFor {
+        /// Its application name.
+        standby: String,
+        /// Why they may not stop waiting.
+        because: WaitsBecause,
+    },
+}
+
+/// Why commits may not stop waiting for a standby.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WaitsBecause {
+    /// This partition has no quorum.
+    NoQuorum,
+    /// The standby's node is lost and not known to be fenced: it could be promoted elsewhere.
+    NotFenced,
+    /// That it must not be promoted could not be recorded in the cluster.
+    NotRecorded,
+}
+
+impl fmt::Display for Concern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::CommitsWaitFor { standby, because } = self;
+        let why = match because {
+            WaitsBecause::NoQuorum => {
+                "this partition has no quorum, so that another may promote it"
+            }
+            WaitsBecause::NotFenced => {
+                "its node is lost and not known to be fenced, so that it may be promoted there; \
+                 fence it, or confirm that it is down (stonith_admin --confirm)"
+            }
+            WaitsBecause::NotRecorded => {
+                "the cluster has not accepted that it must not be promoted"
+            }
+        };
+        write!(f, "commits wait for {standby}, which does not stream: {why}")
+    }
 }
 
 /// One change of the world. Every step can be repeated, and interrupted, without harm.
@@ -43,11 +87,15 @@ pub enum Step {
     CreateLock(Timeline),
     /// Remove `PGSQL.lock`.
     RemoveLock,
+    /// End the WAL receiver's connection, so that it looks for the primary anew.
+    RestartReceiver,
     /// Create a replication slot that keeps WAL from now on.
     CreateSlot(SlotName),
     /// Remember the end of WAL from which on this standby has to have everything before it
     /// counts as synchronous. Changes nothing in the world.
     NoteSyncBaseline(NodeName, Lsn),
+    /// Say this in the log. Changes nothing in the world.
+    Warn(Concern),
     /// Set `<rsc>-status` of a node; the old value is only for the log.
     SetStatus(NodeName, InstanceStatus),
     /// Set `<rsc>-data-status` of a node.
@@ -75,11 +123,13 @@ impl Step {
             Self::Launch => "Can't start PostgreSQL",
             Self::Shutdown(_) => "Can't stop PostgreSQL",
             Self::PromoteServer => "Can't promote PostgreSQL",
+            Self::RestartReceiver => "Can't end the WAL receiver's connection",
             Self::FollowPeer(_) => "Can't fetch WAL from another standby",
             Self::CreateLock(_) => "Can't create PGSQL.lock",
             Self::RemoveLock => "Can't remove PGSQL.lock",
             Self::CreateSlot(_) => "PostgreSQL can't create replication_slot",
             Self::NoteSyncBaseline(..) => "Can't note the synchronous baseline",
+            Self::Warn(_) => "Can't warn",
             Self::SetStatus(..) => "Can't set the status attribute",
             Self::SetDataStatus(..) => "Can't set the data-status attribute",
             Self::SetScore(..) => "Can't set the promotion score",

@@ -61,6 +61,9 @@ pub enum Outcome {
 }
 
 /// Why an action failed.
+///
+/// Its text is the exit reason, of which Pacemaker shows the first 128 bytes: the evidence comes
+/// first, and the remedy where there is room. The hint goes into the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
     /// `promote` or `demote` without a replication mode.
@@ -124,12 +127,14 @@ impl Failure {
             }
             Self::Locked { lock, primary, .. } => Some(match primary {
                 Some(primary) => format!(
-                    "if this node's data holds nothing that {primary} lacks, remove {}; otherwise copy \
-                     the data again from {primary} with pg_rewind or pg_basebackup and remove it then",
+                    "{} says that this node was primary, and {primary} has been promoted since. If this \
+                     node's data holds nothing that {primary} lacks, remove the file; otherwise run \
+                     pg_rewind or pg_basebackup from {primary} first. Then clean the resource up",
                     lock.display()
                 ),
                 None => format!(
-                    "if this node was the last primary, remove {} and clean the resource up",
+                    "if this node was the last primary, remove {} and clean the resource up; otherwise \
+                     start the last primary first",
                     lock.display()
                 ),
             }),
@@ -195,13 +200,20 @@ impl fmt::Display for Failure {
                 write!(f, "cannot read {}: {error}", path.display())
             }
             Self::Locked { lock, data_status, primary } => {
-                write!(f, "My data may be inconsistent: {} exists", lock.display())?;
-                if let Some(status) = data_status {
-                    write!(f, ", data-status is {status}")?;
-                }
+                let record =
+                    data_status.as_ref().map_or("no data-status".into(), |s| s.to_string());
+                let lock = lock.display();
                 match primary {
-                    Some(primary) => write!(f, ", the primary is {primary}"),
-                    None => write!(f, ", there is no primary"),
+                    Some(primary) => write!(
+                        f,
+                        "My data may be inconsistent ({record}, primary {primary}): pg_rewind from \
+                         {primary}, then rm {lock}"
+                    ),
+                    None => write!(
+                        f,
+                        "My data may be inconsistent ({record}, no primary): if it was the last \
+                         primary, rm {lock}"
+                    ),
                 }
             }
             Self::AlreadyPrimary => write!(f, "PostgreSQL is already running as a primary"),
@@ -227,6 +239,25 @@ impl fmt::Display for Failure {
             Self::Deadline(reason) => write!(f, "no time left: {reason}"),
             Self::ClusterUnavailable(error) => write!(f, "the cluster does not answer: {error}"),
             Self::StepFailed(step, error) => write!(f, "{}: {error}", step.purpose()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_operator_needs_is_within_what_pacemaker_shows() {
+        let lock = PathBuf::from("/var/lib/pgsql/tmp/PGSQL.lock");
+        let data_status = Some(DataStatus::Disconnected);
+        let primary = Some(NodeName::new("db-node02"));
+        let locked = Failure::Locked { lock, data_status, primary }.to_string();
+        assert!(locked.len() <= 128, "{} bytes: {locked}", locked.len());
+        for part in
+            ["DISCONNECT", "primary db-node02", "pg_rewind", "rm /var/lib/pgsql/tmp/PGSQL.lock"]
+        {
+            assert!(locked.contains(part), "{part}: {locked}");
         }
     }
 }

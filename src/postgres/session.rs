@@ -4,17 +4,16 @@
 //! postmaster's socket accepts and never answers. A session keeps its connection over the
 //! questions of one action. What is asked, and how rows are read, is in `statements`.
 
-use std::path::Path;
+mod connection;
+
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
-use tokio::task::JoinHandle;
 use tokio::time::timeout_at;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, Config, Error, NoTls, SimpleQueryMessage};
+use tokio_postgres::{Error, SimpleQueryMessage};
 
-use super::password_file::{self, Key};
-use super::pid_file::PidFile;
+use self::connection::{Connection, Role, config, establish};
 use super::statements::{self, Row};
 use super::trouble::{Trouble, broke, describe};
 use super::version::Version;
@@ -24,20 +23,8 @@ use crate::model::settings::Settings;
 use crate::model::slot::SlotName;
 use crate::system::identity::{User, as_user};
 
-/// The name under which the agent's connections appear in `pg_stat_activity`.
-const APPLICATION_NAME: &str = "pgsql-ha";
 /// How long a polite farewell may take.
 const FAREWELL: Duration = Duration::from_millis(20);
-const SOCKET_DIRECTORIES: [&str; 2] = ["/var/run/postgresql", "/tmp"];
-
-/// As whom the server is asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Role {
-    /// `monitor_user`, or the database user.
-    Monitor,
-    /// The database user, a superuser.
-    Owner,
-}
 
 /// A conversation with the local server, connected when it is first needed.
 #[derive(Debug)]
@@ -47,13 +34,6 @@ pub struct Session {
     runtime: Option<Runtime>,
     monitor: Option<Connection>,
     owner: Option<Connection>,
-}
-
-#[derive(Debug)]
-struct Connection {
-    client: Client,
-    version: Version,
-    driver: JoinHandle<()>,
 }
 
 impl Session {
@@ -118,15 +98,24 @@ impl Session {
                 result => result.map(drop),
             }
         });
-        match asked {
-            Ok(_) => Ok(()),
-            Err(Trouble::Statement(why) | Trouble::Silent(why)) => Err(PostgresError::Server(why)),
-            Err(Trouble::Refused(refusal)) => Err(PostgresError::Server(match refusal {
-                Refusal::StartingUp => "the server is starting up".into(),
-                Refusal::ShuttingDown => "the server is shutting down".into(),
-                Refusal::Other(why) => why,
-            })),
-        }
+        done(asked)
+    }
+
+    /// Ends the WAL receiver's connection, so that it looks for the primary anew; servers before
+    /// 9.6, which have no view of it, are left to notice by themselves.
+    ///
+    /// # Errors
+    /// The server says no, or does not answer.
+    pub fn restart_receiver(&mut self, deadline: Instant) -> Result<(), PostgresError> {
+        let asked = self.converse(Role::Owner, deadline, async |connection| {
+            match connection.version.has_receiver_view() {
+                true => {
+                    connection.client.simple_query(statements::RESTART_RECEIVER).await.map(drop)
+                }
+                false => Ok(()),
+            }
+        });
+        done(asked)
     }
 
     /// Ends the connections; the next question makes new ones.
@@ -198,7 +187,7 @@ impl Session {
     }
 
     fn connect_anew(&mut self, role: Role, deadline: Instant) -> Result<(), Trouble> {
-        let config = self.config(role, deadline);
+        let config = config(&self.settings, &self.user, role, deadline);
         let Some(runtime) = &self.runtime else { return Err(Trouble::Silent("no runtime".into())) };
         // The server's `peer` method asks the kernel for the effective user at connect.
         let connected = as_user(&self.user, || {
@@ -235,51 +224,6 @@ impl Session {
         }
     }
 
-    fn config(&self, role: Role, deadline: Instant) -> Config {
-        let settings = &self.settings;
-        let user = match role {
-            Role::Monitor => settings.database_user(),
-            Role::Owner => &settings.pgdba,
-        };
-        let mut config = Config::new();
-        config.user(user).dbname(&settings.pgdb).port(settings.pgport);
-        config.application_name(APPLICATION_NAME);
-        let left =
-            deadline.saturating_duration_since(Instant::now()).as_millis().clamp(1, 3_600_000);
-        config.options(format!("-c statement_timeout={left} -c lock_timeout={left}"));
-        let host = self.host();
-        match host.starts_with('/') {
-            true => config.host_path(&host),
-            false => config.host(&host),
-        };
-        let given = settings.monitor_password.as_ref().filter(|_| user == settings.database_user());
-        let key = Key { host: &host, port: settings.pgport, database: &settings.pgdb, user };
-        let password = given.cloned().or_else(|| password_file::password(&self.user, key));
-        if let Some(password) = password {
-            config.password(password.reveal());
-        }
-        config
-    }
-
-    /// Returns the host, or the directory of the Unix socket.
-    fn host(&self) -> String {
-        let settings = &self.settings;
-        if !settings.pghost.is_empty() {
-            return settings.pghost.clone();
-        }
-        if !settings.socketdir.is_empty() {
-            return settings.socketdir.clone();
-        }
-        let file = PidFile::read(settings, &self.user).ok().flatten();
-        if let Some(directory) = file.and_then(|file| file.socket_directory) {
-            return directory.to_string_lossy().into_owned();
-        }
-        let socket = format!(".s.PGSQL.{}", settings.pgport);
-        let present = |directory: &&str| Path::new(directory).join(&socket).exists();
-        let [usual, _] = SOCKET_DIRECTORIES;
-        SOCKET_DIRECTORIES.into_iter().find(present).unwrap_or(usual).to_owned()
-    }
-
     fn trouble(&self, error: &Error) -> Trouble {
         Trouble::of(error, || postmaster::status(&self.settings, &self.user))
     }
@@ -291,17 +235,17 @@ impl Drop for Session {
     }
 }
 
-async fn establish(config: &Config) -> Result<Connection, Error> {
-    let (client, connection) = config.connect(NoTls).await?;
-    let version = connection.parameter("server_version").and_then(Version::parse);
-    let driver = tokio::spawn(async {
-        if let Err(error) = connection.await {
-            log::debug!("connection to the server: {error}");
-        }
-    });
-    // Every server tells its version; what is asked of an unknown one is the newest form.
-    let version = version.unwrap_or(Version::new(u32::MAX, 0));
-    Ok(Connection { client, version, driver })
+/// Turns the end of a command, which has no rows to be read, into success or the server's words.
+fn done(asked: Result<(Version, ()), Trouble>) -> Result<(), PostgresError> {
+    match asked {
+        Ok(_) => Ok(()),
+        Err(Trouble::Statement(why) | Trouble::Silent(why)) => Err(PostgresError::Server(why)),
+        Err(Trouble::Refused(refusal)) => Err(PostgresError::Server(match refusal {
+            Refusal::StartingUp => "the server is starting up".into(),
+            Refusal::ShuttingDown => "the server is shutting down".into(),
+            Refusal::Other(why) => why,
+        })),
+    }
 }
 
 /// Sorts the messages by statement.

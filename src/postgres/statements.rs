@@ -21,6 +21,10 @@ pub(super) const fn create_slot(reserves: bool) -> &'static str {
     }
 }
 
+/// Ends the WAL receiver's connection to its primary; recovery then looks for the primary anew.
+pub(super) const RESTART_RECEIVER: &str =
+    "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_wal_receiver";
+
 /// Asks in one round trip for all that a report holds.
 ///
 /// The standbys come first: the end of WAL is read after them, so that none of them seems to be

@@ -2,29 +2,26 @@
 //!
 //! No shell, no inherited environment, and no program outlives its deadline.
 
+mod running;
+#[cfg(test)]
+mod tests;
+
 use std::ffi::{OsStr, OsString};
-use std::io::{self, Read};
-use std::os::fd::AsFd;
+use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, ChildStdout, ExitStatus, Stdio};
+use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
+
+pub use running::Running;
 
 use super::identity::{User, borrowed};
-use super::pause::pause;
 
 /// What a program gets when nobody says otherwise.
 const DEADLINE_DEFAULT: Duration = Duration::from_secs(10);
-/// How soon the end of a program is noticed whose children keep its output open.
-const NOTICE: Duration = Duration::from_millis(5);
-/// How long a killed program may take to vanish before it is left to the kernel.
-const REAP: Duration = Duration::from_millis(200);
 /// What a program may write before somebody reads; more only makes it wait.
 const PIPE_BYTES: i32 = 1 << 20;
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -269,208 +266,4 @@ fn before_exec(
     };
     // SAFETY: the closure calls only what may be called between fork and exec, see above.
     unsafe { command.pre_exec(prepare) };
-}
-
-/// A program that runs. When it is dropped unwaited it is killed.
-#[derive(Debug)]
-pub struct Running {
-    program: PathBuf,
-    child: Child,
-    stdout: ChildStdout,
-    stderr: ChildStderr,
-    deadline: Instant,
-}
-
-impl Running {
-    /// Waits for the program's end and returns what it wrote.
-    ///
-    /// A daemon that the program left behind and that holds its output open is not waited for.
-    ///
-    /// # Errors
-    /// See [`CommandError`].
-    pub fn wait(mut self) -> Result<Output, CommandError> {
-        let mut stdout = Vec::new();
-        let mut stderr = Vec::new();
-        let status = self
-            .collect(&mut stdout, &mut stderr)
-            .map_err(|source| CommandError::Read { program: self.program.clone(), source })?;
-        let Some(status) = status else {
-            return Err(CommandError::TimedOut { program: self.program.clone() });
-        };
-        let stdout = String::from_utf8_lossy(&stdout).into_owned();
-        let stderr = String::from_utf8_lossy(&stderr).into_owned();
-        if status.success() {
-            Ok(Output { stdout, stderr })
-        } else {
-            Err(CommandError::Failed { program: self.program.clone(), status, stdout, stderr })
-        }
-    }
-
-    /// Reads both pipes until the program has ended; `None`: the deadline came first.
-    fn collect(
-        &mut self,
-        stdout: &mut Vec<u8>,
-        stderr: &mut Vec<u8>,
-    ) -> io::Result<Option<ExitStatus>> {
-        let (mut out_open, mut err_open) = (true, true);
-        loop {
-            // Asked before reading: what an ended program wrote is in the pipes by now.
-            let ended = self.child.try_wait()?;
-            let late = Instant::now() >= self.deadline;
-            let timeout = if ended.is_some() || late { Duration::ZERO } else { NOTICE };
-            let (out_ready, err_ready) = self.ready(out_open, err_open, timeout)?;
-            if out_ready {
-                out_open = read_some(&mut self.stdout, stdout)?;
-            }
-            if err_ready {
-                err_open = read_some(&mut self.stderr, stderr)?;
-            }
-            if out_ready || err_ready {
-                if !late {
-                    continue;
-                }
-            } else if ended.is_some() {
-                return Ok(ended);
-            }
-            if late {
-                return Ok(None);
-            }
-        }
-    }
-
-    /// Waits a moment for something to read.
-    fn ready(&self, out: bool, err: bool, timeout: Duration) -> io::Result<(bool, bool)> {
-        if !out && !err {
-            pause(timeout.min(Duration::from_millis(1)));
-            return Ok((false, false));
-        }
-        let flags = |open| if open { PollFlags::POLLIN } else { PollFlags::empty() };
-        let mut fds = [
-            PollFd::new(self.stdout.as_fd(), flags(out)),
-            PollFd::new(self.stderr.as_fd(), flags(err)),
-        ];
-        let watched = match (out, err) {
-            (true, false) => &mut fds[..1],
-            (false, true) => &mut fds[1..],
-            (true, true) | (false, false) => &mut fds[..],
-        };
-        let timeout = PollTimeout::try_from(timeout).unwrap_or(PollTimeout::ZERO);
-        match poll(watched, timeout) {
-            Ok(_) | Err(nix::errno::Errno::EINTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-        let readable = |fd: &PollFd<'_>| fd.any().unwrap_or(false);
-        Ok((out && readable(&fds[0]), err && readable(&fds[1])))
-    }
-}
-
-/// Reads what is there; `false`: the end.
-fn read_some(pipe: &mut impl Read, into: &mut Vec<u8>) -> io::Result<bool> {
-    let mut buffer = [0; 65536];
-    match pipe.read(&mut buffer) {
-        Ok(0) => Ok(false),
-        Ok(count) => {
-            into.extend_from_slice(&buffer[..count]);
-            Ok(true)
-        }
-        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(true),
-        Err(error) => Err(error),
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if !matches!(self.child.try_wait(), Ok(None)) {
-            return;
-        }
-        // The program is a child that is not reaped yet: its group number cannot be another's.
-        if let Ok(group) = i32::try_from(self.child.id()) {
-            let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
-        }
-        let until = Instant::now() + REAP;
-        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < until {
-            pause(Duration::from_millis(1));
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn shell(script: &str) -> Command {
-        Command::new("/bin/sh").arg("-c").arg(script)
-    }
-
-    fn soon(millis: u64) -> Instant {
-        Instant::now() + Duration::from_millis(millis)
-    }
-
-    #[test]
-    fn output_of_any_size_arrives_without_deadlock() {
-        let script =
-            "head -c 3000000 /dev/zero | tr '\\0' e >&2; head -c 3000000 /dev/zero | tr '\\0' o";
-        let output = shell(script).run().expect("runs");
-        assert_eq!((output.stdout.len(), output.stderr.len()), (3_000_000, 3_000_000));
-    }
-
-    #[test]
-    fn a_failure_carries_code_and_words() {
-        let error = shell("echo reason >&2; exit 105").run().expect_err("fails");
-        assert_eq!(error.exit_code(), Some(105));
-        assert!(error.to_string().contains("reason"), "{error}");
-        let missing = Command::new("/no/such/program").run().expect_err("fails");
-        assert!(matches!(missing, CommandError::Start { .. }));
-        let relative = Command::new("sh").run().expect_err("fails");
-        assert!(matches!(relative, CommandError::Start { .. }));
-    }
-
-    #[test]
-    fn the_deadline_kills_the_whole_group() {
-        let began = Instant::now();
-        let file = tempfile::NamedTempFile::new().expect("file");
-        let script = format!("(sleep 1; echo alive > {}) & sleep 60", file.path().display());
-        let error = shell(&script).deadline(soon(100)).run().expect_err("killed");
-        assert!(matches!(error, CommandError::TimedOut { .. }));
-        assert!(began.elapsed() < Duration::from_millis(900), "{:?}", began.elapsed());
-        pause(Duration::from_millis(1200));
-        assert_eq!(file.as_file().metadata().expect("metadata").len(), 0);
-    }
-
-    #[test]
-    fn an_endless_writer_does_not_outlive_the_deadline() {
-        let began = Instant::now();
-        let error = shell("exec cat /dev/zero").deadline(soon(50)).run().expect_err("killed");
-        assert!(matches!(error, CommandError::TimedOut { .. }));
-        assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
-    }
-
-    #[test]
-    fn a_daemon_that_keeps_the_output_open_is_not_waited_for() {
-        let began = Instant::now();
-        let output = shell("sleep 2 & echo started").run().expect("runs");
-        assert_eq!(output.stdout, "started\n");
-        assert!(began.elapsed() < Duration::from_secs(1));
-    }
-
-    #[test]
-    fn the_environment_is_clean() {
-        let output = Command::new("/usr/bin/env").env("GIVEN", "1").run().expect("runs");
-        let mut keys: Vec<_> =
-            output.stdout.lines().filter_map(|line| Some(line.split_once('=')?.0)).collect();
-        keys.sort_unstable();
-        assert_eq!(keys, ["GIVEN", "HOME", "LANG", "LC_ALL", "PATH"]);
-    }
-
-    #[test]
-    fn a_program_runs_as_another_user_with_its_groups() {
-        if !super::super::identity::acting_as_root() {
-            return;
-        }
-        let nobody = User::lookup("nobody").expect("lookup").expect("exists");
-        let output = shell("id -u; id -G; umask").as_user(&nobody).run().expect("runs");
-        assert_eq!(output.stdout, format!("{}\n{}\n0077\n", nobody.uid, nobody.gid));
-        let refused = super::super::identity::as_user(&nobody, || shell("id").run());
-        assert!(matches!(refused, Ok(Err(CommandError::Start { .. }))));
-    }
 }

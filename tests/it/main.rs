@@ -1,1 +1,23 @@
-//! The integration tests that need no cluster.
+//! The integration tests that need no cluster: the program's contract with Pacemaker and with the
+//! system, against a real PostgreSQL, and the rules that the sources keep.
+//!
+//! Most of them need root, PostgreSQL and Debian's package resource-agents. A test that cannot run
+//! fails and says why.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the tests call the program, the layers are its own"
+)]
+
+mod agent;
+mod contract;
+mod install;
+mod layering;
+mod ocf_tester;
+mod paper_cluster;
+mod parameters;
+mod secrets;
+mod server;
+mod source;
+mod symlinks;
+mod tidy;

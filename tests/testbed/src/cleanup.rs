@@ -1,17 +1,22 @@
 //! Leaves nothing behind: on Ctrl-C, and after runs that were killed. How one cluster ends is `shared`'s business.
 
+use crate::error::Error;
 use crate::shared::{self, CLUSTERS, Shared};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Once, OnceLock, PoisonError, Weak};
 
 static CLUSTERS_ALIVE: Mutex<Vec<Weak<Shared>>> = Mutex::new(Vec::new());
 static BELL: OnceLock<std::io::PipeWriter> = OnceLock::new();
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-/// Remembers the cluster, so that Ctrl-C ends it too.
-pub(crate) fn register(shared: &Arc<Shared>) {
+/// Makes a cluster and remembers it, so that Ctrl-C ends it too, even one that is half made.
+pub(crate) fn register(
+    make: impl FnOnce() -> Result<Arc<Shared>, Error>,
+) -> Result<Arc<Shared>, Error> {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         if let Err(error) = clean_up_on_signals() {
@@ -21,7 +26,15 @@ pub(crate) fn register(shared: &Arc<Shared>) {
     });
     let mut alive = CLUSTERS_ALIVE.lock().unwrap_or_else(PoisonError::into_inner);
     alive.retain(|cluster| cluster.strong_count() > 0);
-    alive.push(Arc::downgrade(shared));
+    let shared = make()?;
+    alive.push(Arc::downgrade(&shared));
+    Ok(shared)
+}
+
+/// Whether Ctrl-C, SIGTERM or SIGHUP came: everything is being taken down, and the process ends by itself.
+#[must_use]
+pub fn interrupted() -> bool {
+    INTERRUPTED.load(Ordering::Relaxed)
 }
 
 fn clean_up_on_signals() -> std::io::Result<()> {
@@ -39,7 +52,7 @@ fn clean_up_on_signals() -> std::io::Result<()> {
         let mut signal = [0_u8];
         if listener.read_exact(&mut signal).is_ok() {
             let alive = CLUSTERS_ALIVE.lock().unwrap_or_else(PoisonError::into_inner);
-            alive.iter().filter_map(Weak::upgrade).for_each(|cluster| cluster.destroy());
+            alive.iter().filter_map(Weak::upgrade).for_each(|cluster| cluster.scrap());
             std::process::exit(128 + i32::from(signal[0]));
         }
     };
@@ -47,6 +60,7 @@ fn clean_up_on_signals() -> std::io::Result<()> {
 }
 
 extern "C" fn ring(signal: nix::libc::c_int) {
+    INTERRUPTED.store(true, Ordering::Relaxed);
     if let (Some(mut bell), Ok(signal)) = (BELL.get(), u8::try_from(signal)) {
         let _pipe_full_means_already_rung = bell.write(&[signal]);
     }

@@ -35,8 +35,7 @@ impl Cluster {
             return Err(Error::Requirements(missing));
         }
         let start_stack = options.start_stack;
-        let cluster = Self { shared: Shared::new(options)? };
-        cleanup::register(&cluster.shared);
+        let cluster = Self { shared: cleanup::register(|| Shared::new(options))? };
         cluster
             .on_every_host(|host| if start_stack { host.power_on() } else { host.boot_only() })?;
         Ok(cluster)

@@ -59,7 +59,7 @@ mod watch;
 mod wire;
 
 pub use builder::Builder;
-pub use cleanup::sweep;
+pub use cleanup::{interrupted, sweep};
 pub use cluster::Cluster;
 pub use command::Output;
 pub use error::Error;

@@ -114,7 +114,18 @@ impl Machine {
 
     /// Cuts the power: silence on the network first, then every process dies; returns once the last one is dead.
     pub(crate) fn off(&self, network: &Network) -> Result<bool, Error> {
+        self.cut_power(&mut self.power(), network)
+    }
+
+    /// Switches off for good: whoever asks for this host's power afterwards waits for the end of the process.
+    pub(crate) fn scrap(&self, network: &Network) -> Result<bool, Error> {
         let mut power = self.power();
+        let off = self.cut_power(&mut power, network);
+        std::mem::forget(power);
+        off
+    }
+
+    fn cut_power(&self, power: &mut Option<Running>, network: &Network) -> Result<bool, Error> {
         let Some(mut running) = power.take() else { return Ok(false) };
         network.silence(self.port)?;
         kill(running.pid, Signal::SIGKILL).doing(|| format!("kill {}", self.name))?;

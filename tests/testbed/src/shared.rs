@@ -125,6 +125,19 @@ impl Shared {
                 eprintln!("testbed: {} does not go off: {error}", machine.name);
             }
         }
+        self.remove();
+    }
+
+    /// Ends the cluster of a process that is about to exit: no host can be switched on any more.
+    pub(crate) fn scrap(&self) {
+        for machine in &self.machines {
+            // Killed already, if Ctrl-C reached it from the terminal.
+            let _gone = machine.scrap(&self.network);
+        }
+        self.remove();
+    }
+
+    fn remove(&self) {
         fencing::stop(&self.dir.join("power"));
         if let Some(name) = self.dir.file_name().and_then(|name| name.to_str()) {
             clear(name);

@@ -1,0 +1,79 @@
+//! Tests of `command`.
+
+use super::*;
+
+fn shell(script: &str) -> Command {
+    Command::new("/bin/sh").arg("-c").arg(script)
+}
+
+fn soon(millis: u64) -> Instant {
+    Instant::now() + Duration::from_millis(millis)
+}
+
+#[test]
+fn output_of_any_size_arrives_without_deadlock() {
+    let script =
+        "head -c 3000000 /dev/zero | tr '\\0' e >&2; head -c 3000000 /dev/zero | tr '\\0' o";
+    let output = shell(script).run().expect("runs");
+    assert_eq!((output.stdout.len(), output.stderr.len()), (3_000_000, 3_000_000));
+}
+
+#[test]
+fn a_failure_carries_code_and_words() {
+    let error = shell("echo reason >&2; exit 105").run().expect_err("fails");
+    assert_eq!(error.exit_code(), Some(105));
+    assert!(error.to_string().contains("reason"), "{error}");
+    let missing = Command::new("/no/such/program").run().expect_err("fails");
+    assert!(matches!(missing, CommandError::Start { .. }));
+    let relative = Command::new("sh").run().expect_err("fails");
+    assert!(matches!(relative, CommandError::Start { .. }));
+}
+
+#[test]
+fn the_deadline_kills_the_whole_group() {
+    let began = Instant::now();
+    let file = tempfile::NamedTempFile::new().expect("file");
+    let script = format!("(sleep 1; echo alive > {}) & sleep 60", file.path().display());
+    let error = shell(&script).deadline(soon(100)).run().expect_err("killed");
+    assert!(matches!(error, CommandError::TimedOut { .. }));
+    assert!(began.elapsed() < Duration::from_millis(900), "{:?}", began.elapsed());
+    crate::system::pause::pause(Duration::from_millis(1200));
+    assert_eq!(file.as_file().metadata().expect("metadata").len(), 0);
+}
+
+#[test]
+fn an_endless_writer_does_not_outlive_the_deadline() {
+    let began = Instant::now();
+    let error = shell("exec cat /dev/zero").deadline(soon(50)).run().expect_err("killed");
+    assert!(matches!(error, CommandError::TimedOut { .. }));
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+}
+
+#[test]
+fn a_daemon_that_keeps_the_output_open_is_not_waited_for() {
+    let began = Instant::now();
+    let output = shell("sleep 2 & echo started").run().expect("runs");
+    assert_eq!(output.stdout, "started\n");
+    assert!(began.elapsed() < Duration::from_secs(1));
+}
+
+#[test]
+fn the_environment_is_clean() {
+    let output = Command::new("/usr/bin/env").env("GIVEN", "1").run().expect("runs");
+    let mut keys: Vec<_> =
+        output.stdout.lines().filter_map(|line| Some(line.split_once('=')?.0)).collect();
+    keys.sort_unstable();
+    assert_eq!(keys, ["GIVEN", "HOME", "LANG", "LC_ALL", "PATH"]);
+}
+
+#[test]
+fn a_program_runs_as_another_user_with_its_groups() {
+    if !super::super::identity::acting_as_root() {
+        return;
+    }
+    let nobody = User::lookup("nobody").expect("lookup").expect("exists");
+    let output = shell("id -u; id -G; umask").as_user(&nobody).run().expect("runs");
+    assert_eq!(output.stdout, format!("{}\n{}\n0077\n", nobody.uid, nobody.gid));
+    let refused = super::super::identity::as_user(&nobody, || shell("id").run());
+    assert!(matches!(refused, Ok(Err(CommandError::Start { .. }))));
+}
