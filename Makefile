@@ -6,8 +6,10 @@ OCF_ROOT  ?= /usr/lib/ocf
 AGENTS     = $(PREFIX)$(OCF_ROOT)/resource.d
 SBINDIR   ?= /usr/sbin
 BINARY     = target/release/pgsql-ha
+# Where rustup puts Rust, if scripts/setup had to install it.
+export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
-.PHONY: all setup check test demo bench install uninstall
+.PHONY: all setup check test test-matrix demo bench install uninstall
 
 all:
 	$(CARGO) build --release
@@ -24,9 +26,14 @@ check:
 test: setup
 	scripts/test
 
-# A real three-host cluster on one screen. KEEP=1 leaves it up. Needs root.
+# PostgreSQL 10 to 18, Pacemaker 2.0 to 3.0, beside the shell agent; shows the matrix. Fetches what is missing. Needs root.
+test-matrix: setup
+	scripts/matrix-setup
+	scripts/test-matrix
+
+# A real three-host cluster on one screen. KEEP=1 leaves it up, FAULT=power cuts the primary's power. Needs root.
 demo: setup all
-	$(CARGO) run --release --quiet -p demo -- $(if $(KEEP),--keep)
+	$(CARGO) run --release --quiet -p demo -- $(if $(KEEP),--keep) $(if $(FAULT),--fault $(FAULT))
 
 # Side by side with the shell agent. STOCK=<checkout of ClusterLabs/resource-agents>, BENCH=<more words>. Needs root.
 bench: setup all

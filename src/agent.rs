@@ -154,6 +154,7 @@ fn drive(action: Action, mut world: World, mut observer: Observer) -> Outcome {
                 if let Some(outcome) = given_up(&seen, &step) {
                     return outcome;
                 }
+                observer.forget_after(&step);
                 take(&mut world, &mut taken, &seen, step);
             }
             Verdict::Wait(reason) => {

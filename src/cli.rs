@@ -2,6 +2,7 @@
 //!
 //! No behaviour: words are parsed and passed on.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
@@ -30,28 +31,29 @@ pub fn run(arguments: &[String]) -> ExitCode {
         }
         Err(error) => match error.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-                print!("{error}");
-                OcfExitCode::Success.into()
+                say(&error.to_string(), OcfExitCode::Success)
             }
             // The stock agent explains itself and answers 1.
-            _ => {
-                print!("{}", usage::usage(program));
-                OcfExitCode::Generic.into()
-            }
+            _ => say(&usage::usage(program), OcfExitCode::Generic),
         },
     }
 }
 
 fn act(word: &str, program: &str) -> ExitCode {
     match Action::ALL.into_iter().find(|action| action.name() == word) {
-        Some(Action::MetaData) => print!("{}", meta_data::meta_data()),
-        Some(Action::Methods) => print!("{}", usage::methods()),
-        Some(Action::Usage) => {
-            print!("{}", usage::usage(program));
-            return OcfExitCode::Args.into();
-        }
-        Some(action) => return agent::run(action, &Environment::from_process()).into(),
-        None => return OcfExitCode::Unimplemented.into(),
+        Some(Action::MetaData) => say(&meta_data::meta_data(), OcfExitCode::Success),
+        Some(Action::Methods) => say(&usage::methods(), OcfExitCode::Success),
+        Some(Action::Usage) => say(&usage::usage(program), OcfExitCode::Args),
+        Some(action) => agent::run(action, &Environment::from_process()).into(),
+        None => OcfExitCode::Unimplemented.into(),
     }
-    OcfExitCode::Success.into()
+}
+
+/// Prints, and ends with this code; what cannot be printed is a failure.
+fn say(text: &str, code: OcfExitCode) -> ExitCode {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Ok(()) => code.into(),
+        Err(_) => OcfExitCode::Generic.into(),
+    }
 }

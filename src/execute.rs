@@ -12,7 +12,7 @@ use crate::model::node::NodeName;
 use crate::model::observation::Observation;
 use crate::model::step::{ShutdownMode, Step};
 use crate::model::sync_names::SyncNames;
-use crate::model::wal::WalPosition;
+use crate::model::wal::{Lsn, WalPosition};
 use crate::pacemaker::PacemakerError;
 use crate::pacemaker::attribute::Attribute;
 use crate::postgres::server_log::Mark;
@@ -100,13 +100,9 @@ pub fn execute(world: &mut World, step: &Step, seen: &Observation) -> Result<(),
             set(world, Attribute::PromotionScore, node, Some((shown(old), score.to_string())))?;
         }
         Step::SetPosition(position) => publish_position(world, *position)?,
-        Step::SetBaseline(lsn) => {
-            let value = lsn.map(|lsn| (String::new(), lsn.to_attribute()));
-            set(world, Attribute::Baseline, &world.local, value)?;
-        }
+        Step::SetBaseline(lsn) => set_own(world, Attribute::Baseline, lsn.map(Lsn::to_attribute))?,
         Step::SetReceiverStatus(status) => {
-            let value = status.map(|status| (String::new(), status.to_string()));
-            set(world, Attribute::ReceiverStatus, &world.local, value)?;
+            set_own(world, Attribute::ReceiverStatus, status.map(|status| status.to_string()))?;
         }
     }
     Ok(())
@@ -134,18 +130,18 @@ fn set(
             if let Some((old, new)) = &change {
                 info!("Changing {name} on {node} : {old}->{new}.");
             }
-            world.clock.within(world.settings.crm_attr_timeout)
+            world.clock.within(world.clock.share(world.settings.crm_attr_timeout))
         }
         Attribute::PromotionScore => {
             if let Some((old, new)) = &change {
                 info!("Changing {resource} master score on {node} : {old}->{new}.");
             }
-            world.clock.within(TRANSIENT)
+            world.clock.within(world.clock.share(TRANSIENT))
         }
         Attribute::XlogLocation
         | Attribute::WalPosition
         | Attribute::Baseline
-        | Attribute::ReceiverStatus => world.clock.within(TRANSIENT),
+        | Attribute::ReceiverStatus => world.clock.within(world.clock.share(TRANSIENT)),
     };
     let value = change.as_ref().map(|(_, new)| new.as_str());
     Ok(world.tools.set_attribute(resource, attribute, node, value, deadline)?)
@@ -157,11 +153,13 @@ fn publish_position(world: &World, position: Option<WalPosition>) -> Result<(), 
     if let Some(position) = position {
         info!("{} xlog location : {}", world.local, position.lsn.to_attribute());
     }
-    let local = &world.local;
-    let value = position.map(|position| (String::new(), position.to_string()));
-    set(world, Attribute::WalPosition, local, value)?;
-    let value = position.map(|position| (String::new(), position.lsn.to_attribute()));
-    set(world, Attribute::XlogLocation, local, value)
+    set_own(world, Attribute::WalPosition, position.map(|position| position.to_string()))?;
+    set_own(world, Attribute::XlogLocation, position.map(|position| position.lsn.to_attribute()))
+}
+
+/// Writes or removes an attribute of the local node that nobody wants to see in the log.
+fn set_own(world: &World, attribute: Attribute, value: Option<String>) -> Result<(), StepError> {
+    set(world, attribute, &world.local, value.map(|value| (String::new(), value)))
 }
 
 fn announce_names(names: &SyncNames) {

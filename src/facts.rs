@@ -30,7 +30,7 @@ pub fn gather(settings: &Settings) -> Facts {
         pgctl_executable: is_executable(&settings.pgctl).into(),
         psql_executable: is_executable(&settings.psql).into(),
         config_exists: known.map_or(Fact::Unknown, |user| {
-            as_user(user, || settings.config.is_file()).map_or(Fact::Unknown, Fact::from)
+            as_user(user, || is_file(&settings.config)).unwrap_or(Fact::Unknown)
         }),
         pgdata_writable: known.map_or(Fact::Unknown, |user| is_writable(&settings.pgdata, user)),
         server_version: version.and_then(|text| version_num(&text)),
@@ -47,6 +47,15 @@ pub fn host_name() -> String {
     nix::unistd::gethostname()
         .map(|name| name.to_string_lossy().into_owned())
         .unwrap_or_else(|_| "localhost".to_owned())
+}
+
+/// A file that the database user may not look for may be there: what forbids it is another fault.
+fn is_file(path: &Path) -> Fact {
+    match path.metadata() {
+        Ok(data) => data.is_file().into(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Fact::Fails,
+        Err(_) => Fact::Unknown,
+    }
 }
 
 fn is_executable(path: &Path) -> bool {

@@ -16,15 +16,18 @@ use crate::model::step::Step;
 use crate::model::verdict::Reason;
 use crate::pacemaker::attribute::Attribute;
 use crate::postgres::version::Version;
-use crate::postgres::{control_data, lock_file, postmaster, server_log, standby, sync_file};
+use crate::postgres::{
+    control_data, lock_file, postmaster, server_log, standby, sync_file, wal_directory,
+};
 use crate::world::World;
 
 /// How long the cluster information base may take to answer. It takes some milliseconds; an action
 /// that can do without it does not wait longer.
 const CLUSTER_PATIENCE: Duration = Duration::from_secs(5);
 
-/// How long a server is asked when the action only wants to know what it is about to stop.
-const SERVER_PATIENCE_STOPPING: Duration = Duration::from_secs(2);
+/// How long a server is asked when it is about to be stopped, and in a notification, for which the
+/// whole cluster waits.
+const SERVER_PATIENCE: Duration = Duration::from_secs(2);
 
 /// What an action has to look at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,8 +84,10 @@ pub struct Observer {
     needs: Needs,
     notification: Notification,
     probe: bool,
-    /// The cluster as it was read last.
-    cluster: Option<Cluster>,
+    /// The cluster as it was read last, or why it could not be read.
+    cluster: Option<Result<Cluster, String>>,
+    /// Whether the cluster was changed since, so that whoever relies on quorum has to ask for it.
+    quorum_in_doubt: bool,
 }
 
 impl Observer {
@@ -95,7 +100,7 @@ impl Observer {
         probe: bool,
     ) -> Self {
         let needs = Needs::of(action, settings, &notification);
-        Self { action, needs, notification, probe, cluster: None }
+        Self { action, needs, notification, probe, cluster: None, quorum_in_doubt: false }
     }
 
     /// Forgets what others may have changed while the action waited for this.
@@ -103,6 +108,7 @@ impl Observer {
         match reason {
             Reason::Positions(_) | Reason::ClusterAnswers => self.cluster = None,
             Reason::ServerStarts
+            | Reason::ServerAnswers
             | Reason::ServerStops
             | Reason::PromotionEnds
             | Reason::ReloadTakesEffect
@@ -113,9 +119,19 @@ impl Observer {
         }
     }
 
+    /// Forgets the snapshot after a step that a later one relies on: whether commits may stop waiting
+    /// for a standby is asked anew once its record is written, for the write may have taken long
+    /// and ended in a partition that has lost its quorum meanwhile.
+    pub fn forget_after(&mut self, step: &Step) {
+        if matches!(step, Step::SetDataStatus(..)) {
+            self.cluster = None;
+            self.quorum_in_doubt = true;
+        }
+    }
+
     /// Takes one snapshot. The cluster is read while the server is asked.
     pub fn observe(&mut self, world: &mut World, taken: &Taken) -> Observation {
-        let patience = world.clock.within(CLUSTER_PATIENCE);
+        let patience = world.clock.within(world.clock.share(CLUSTER_PATIENCE));
         let reading = (self.needs.cluster && self.cluster.is_none())
             .then(|| world.tools.begin_reading(patience));
         let instance = self.instance(world, taken);
@@ -124,16 +140,14 @@ impl Observer {
             None if !self.needs.cluster => ClusterView::NotAsked,
             None => self.cluster_with(taken),
             Some(reading) => {
-                let cluster = reading.and_then(|reading| {
+                let read = reading.and_then(|reading| {
                     world.tools.end_reading(reading, &world.settings.resource, &world.local)
                 });
-                match cluster {
-                    Ok(cluster) => {
-                        self.cluster = Some(self.with_positions(world, cluster));
-                        self.cluster_with(taken)
-                    }
-                    Err(error) => ClusterView::Unavailable(error.to_string()),
-                }
+                self.cluster = Some(match read {
+                    Ok(cluster) => Ok(self.completed(world, cluster)),
+                    Err(error) => Err(error.to_string()),
+                });
+                self.cluster_with(taken)
             }
         };
         Observation {
@@ -149,19 +163,27 @@ impl Observer {
     }
 
     fn cluster_with(&self, taken: &Taken) -> ClusterView {
-        let Some(mut cluster) = self.cluster.clone() else { return ClusterView::NotAsked };
+        let mut cluster = match self.cluster.clone() {
+            None => return ClusterView::NotAsked,
+            Some(Err(error)) => return ClusterView::Unavailable(error),
+            Some(Ok(cluster)) => cluster,
+        };
         for attempt in taken.0.iter().filter(|attempt| attempt.error.is_none()) {
             cluster.apply(&attempt.step);
         }
         ClusterView::Seen(cluster)
     }
 
-    fn with_positions(&self, world: &World, mut cluster: Cluster) -> Cluster {
+    /// Adds what the cluster information base does not say, or says too late.
+    fn completed(&self, world: &World, mut cluster: Cluster) -> Cluster {
+        let deadline = world.clock.within(world.clock.share(CLUSTER_PATIENCE));
+        if self.quorum_in_doubt {
+            cluster.quorum &= world.tools.has_quorum(deadline).unwrap_or(false);
+        }
         if !self.needs.positions {
             return cluster;
         }
         let resource = &world.settings.resource;
-        let deadline = world.clock.within(CLUSTER_PATIENCE);
         match world.tools.query_attribute(resource, Attribute::WalPosition, deadline) {
             Ok(answers) => {
                 for node in &mut cluster.nodes {
@@ -193,13 +215,12 @@ impl Observer {
 
     fn ask(&self, world: &mut World) -> Answer {
         let deadline = match self.action {
-            Action::Demote => world.clock.within(SERVER_PATIENCE_STOPPING),
+            Action::Demote | Action::Notify => world.clock.within(SERVER_PATIENCE),
             Action::Start
             | Action::Stop
             | Action::Status
             | Action::Monitor
             | Action::Promote
-            | Action::Notify
             | Action::MetaData
             | Action::ValidateAll
             | Action::Methods
@@ -208,6 +229,8 @@ impl Observer {
         let mut answer = world.session.report(deadline);
         if let (Answer::Standby(report), Some(version)) = (&mut answer, world.version) {
             let ours = world.standby(version, None).conninfo();
+            let known = wal_directory::newest_timeline(&world.settings, &world.user, version);
+            report.timeline = report.timeline.max(known.unwrap_or(report.timeline));
             report.conninfo_overridden = report
                 .primary_conninfo
                 .as_ref()
@@ -243,7 +266,7 @@ impl Observer {
 fn find_postmaster(world: &World) -> Postmaster {
     postmaster::find(&world.settings, &world.user).unwrap_or_else(|error| {
         log::error!("cannot look for PostgreSQL's processes: {error}");
-        Postmaster::Orphans { count: 0 }
+        Postmaster::Unknown
     })
 }
 

@@ -39,6 +39,12 @@ impl Clock {
         self.deadline.min(Instant::now() + limit)
     }
 
+    /// Returns at most a tenth of the action's time: what a single word with the cluster may take.
+    #[must_use]
+    pub fn share(&self, limit: Duration) -> Duration {
+        limit.min(self.deadline.saturating_duration_since(self.began) / 10)
+    }
+
     /// Returns the time since the action began.
     #[must_use]
     pub fn elapsed(&self) -> Duration {

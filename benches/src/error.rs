@@ -5,7 +5,6 @@ use std::time::Duration;
 
 /// Why something could not be measured.
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the messages say what each variant is")]
 pub enum Error {
     #[error(transparent)]
     Testbed(#[from] testbed::Error),

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
-use testbed::{Cluster, Event, Ledger, LedgerReport, Outage, clock};
+use testbed::{Cluster, Event, Ledger, LedgerPlan, LedgerReport, Outage, clock};
 
 use crate::arguments::{Arguments, Part};
 use crate::configuration::{CLIENT_ADDRESS, RESOURCE};
@@ -20,6 +20,8 @@ use crate::statistics::Time;
 
 /// How often the ledger is looked at; it is in this process.
 const GLANCE: Duration = Duration::from_millis(20);
+/// What the client sends to an address that moves is lost; the sooner it tries again, the finer the outage is known.
+const CONNECT_LIMIT: Duration = Duration::from_millis(150);
 /// How often the standbys are asked whether one has become the primary.
 const QUESTION: Duration = Duration::from_millis(100);
 
@@ -101,7 +103,10 @@ fn one(
         eprintln!("bench:   start {:.1} s", took.0.as_secs_f64());
         report.starts.push(Start { agent, took, load });
         if let Some(fault) = fault {
-            let failover = strike(&site, agent, fault, timeline)?;
+            let failover = strike(&site, agent, fault, timeline).inspect_err(|_| {
+                let evidence = site.cluster.gather_evidence();
+                eprintln!("bench:   what the hosts left is in {}", evidence.display());
+            })?;
             eprintln!("bench:   outage {:.2} s", failover.outage.0.as_secs_f64());
             report.failovers.push(failover);
         }
@@ -117,7 +122,8 @@ fn one(
 fn strike(site: &Site, agent: Agent, fault: Fault, timeline: bool) -> Result<Failover, Error> {
     let roles = site.settle()?;
     let load = load();
-    let ledger = Ledger::start(&site.cluster, CLIENT_ADDRESS)?;
+    let ledger =
+        LedgerPlan::from_client(&site.cluster, CLIENT_ADDRESS).connect_limit(CONNECT_LIMIT).start()?;
     rows(&ledger)?;
     let struck = SystemTime::now();
     fault.strike(site, &roles)?;
@@ -176,18 +182,23 @@ fn not_running(events: &[Event], host: &str, struck: SystemTime) -> Option<Syste
     lines.find(|line| line.at >= struck && line.text.starts_with(&words)).map(|line| line.at)
 }
 
+/// Prints who did what between the fault and the first row. What the attribute daemons say is left out: each of them
+/// says everything once more. Agents log whole seconds, so that their lines come before what led to them.
 fn print_timeline(events: &[Event], struck: SystemTime, outage: Outage) {
-    let margin = Duration::from_secs(1);
-    eprintln!("        fault at {}, milliseconds since then", clock(struck));
-    let (from, to) = (struck - margin, outage.end + margin);
-    let mut told = false;
-    for event in events.iter().filter(|event| (from..=to).contains(&event.line.at)) {
-        if !told && event.line.at > outage.end {
-            eprintln!("{:>7}  ════ first row of the new primary", since(struck, outage.end).0.as_millis());
-            told = true;
+    eprintln!("        milliseconds since the fault at {}", clock(struck));
+    let until = outage.end + Duration::from_secs(1);
+    let matters = |event: &&Event| {
+        (struck..=until).contains(&event.line.at) && event.line.source != "pacemaker-attrd"
+    };
+    let mut row = Some(format!("{:>7}  first row", since(struck, outage.end).0.as_millis()));
+    for event in events.iter().filter(matters) {
+        if event.line.at > outage.end {
+            row.take().into_iter().for_each(|row| eprintln!("{row}"));
         }
+        let about = if event.line.source.starts_with("pacemaker") { ' ' } else { '~' };
         let at = since(struck, event.line.at).0.as_millis();
-        eprintln!("{at:>7}  {} {} {}", event.host, event.line.source, event.line.text);
+        let text = event.line.text.split(" | ").next().unwrap_or_default();
+        eprintln!("{at:>7}{about} {} {} {text}", event.host, event.line.source);
     }
 }
 

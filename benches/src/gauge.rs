@@ -58,11 +58,7 @@ fn cpu_of_children() -> Duration {
 ///
 /// # Errors
 /// When the program does not run there, or says something odd.
-pub fn measure(
-    host: &Host,
-    words: &[&str],
-    environment: &[(&str, &str)],
-) -> Result<Cost, Error> {
+pub fn measure(host: &Host, words: &[&str], environment: &[(&str, &str)]) -> Result<Cost, Error> {
     let words = [&[PATH, "gauge", "--"][..], words].concat();
     let output = host.run_with(&words, environment, None, testbed::COMMAND_LIMIT)?;
     parse(&output.stdout)
@@ -83,11 +79,10 @@ mod tests {
     #[test]
     fn the_line_of_the_program_in_the_host_is_read() {
         let cost = parse("8 1500 700\n").expect("three numbers");
-        assert_eq!((cost.code, cost.wall.0, cost.cpu.0.as_micros()), (
-            8,
-            Duration::from_micros(1500),
-            700
-        ));
+        assert_eq!(
+            (cost.code, cost.wall.0, cost.cpu.0.as_micros()),
+            (8, Duration::from_micros(1500), 700)
+        );
         assert_eq!(parse("8 1500"), None);
     }
 }

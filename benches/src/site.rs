@@ -90,17 +90,18 @@ fn roles(state: &State) -> Option<Roles> {
     let attribute = format!("{RESOURCE}-status");
     let with = |wanted: &str| {
         let nodes = state.nodes.iter().map(|node| node.name.as_str());
-        nodes.filter(|node| {
-            state.transient(node, &attribute).is_some_and(|status| status.starts_with(wanted))
-        }).collect::<Vec<_>>()
+        nodes
+            .filter(|node| {
+                state.transient(node, &attribute).is_some_and(|status| status.starts_with(wanted))
+            })
+            .collect::<Vec<_>>()
     };
     let ([primary], [sync], 2) = (&with("PRI")[..], &with("HS:sync")[..], with("HS:").len()) else {
         return None;
     };
-    state.is_promoted_only_on(primary).then(|| Roles {
-        primary: (*primary).to_owned(),
-        sync: (*sync).to_owned(),
-    })
+    state
+        .is_promoted_only_on(primary)
+        .then(|| Roles { primary: (*primary).to_owned(), sync: (*sync).to_owned() })
 }
 
 /// The time between two moments; zero when they are the other way round.

@@ -95,7 +95,8 @@ impl Stock {
     }
 
     fn from_source(source: &Path) -> Result<Self, Error> {
-        let directory = TempDir::with_prefix("pgsql-ha-bench").doing(|| "make a directory".into())?;
+        let directory =
+            TempDir::with_prefix("pgsql-ha-bench").doing(|| "make a directory".into())?;
         let library = directory.path().join("lib");
         copy_installed_library(&library)?;
         let agent = directory.path().join("pgsql");
@@ -189,6 +190,8 @@ mod tests {
     #[test]
     fn the_library_of_debian_12_is_recognised() {
         assert!(!names_the_instance("\t\t${HA_SBIN_DIR}/crm_attribute -p $@\n"));
-        assert!(names_the_instance("\t${HA_SBIN_DIR}/crm_attribute -p ${OCF_RESOURCE_INSTANCE} $@\n"));
+        assert!(names_the_instance(
+            "\t${HA_SBIN_DIR}/crm_attribute -p ${OCF_RESOURCE_INSTANCE} $@\n"
+        ));
     }
 }

@@ -53,10 +53,7 @@ impl Paint {
 
 fn head(report: &Report, paint: Paint) {
     let machine = &report.machine;
-    println!(
-        "{}",
-        paint.of(BOLD, &format!("pgsql-ha beside the stock agent ({})", report.stock))
-    );
+    println!("{}", paint.of(BOLD, &format!("pgsql-ha beside the stock agent ({})", report.stock)));
     println!(
         "{} processors ({}), {} GiB, {}, {}, load {} … {}",
         machine.processors,
@@ -169,7 +166,6 @@ fn print_failovers(failovers: &[Failover], paint: Paint) {
 }
 
 fn print_figure(figure: &Figure, paint: Paint) {
-    let mark =
-        if figure.reached { paint.of(GREEN, "PASS") } else { paint.of(RED, "FAIL") };
+    let mark = if figure.reached { paint.of(GREEN, "PASS") } else { paint.of(RED, "FAIL") };
     println!("  {mark}  {:<56}{:>8}  ({})", figure.what, figure.measured, figure.wanted);
 }

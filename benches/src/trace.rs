@@ -57,7 +57,8 @@ fn writes(words: &str) -> bool {
     let program = quoted.next().and_then(|path| path.rsplit('/').next()).unwrap_or_default();
     // The next is the program's own name.
     let options: Vec<&str> = quoted.skip(1).collect();
-    let has = |letters: &[&str]| options.iter().any(|word| letters.iter().any(|l| word.starts_with(l)));
+    let has =
+        |letters: &[&str]| options.iter().any(|word| letters.iter().any(|l| word.starts_with(l)));
     match program {
         "attrd_updater" => has(&["-v", "-U", "-B", "-D", "-Y", "--update", "--delete"]),
         // One that only asks has no value.

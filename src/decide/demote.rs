@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::ladder::bring_down;
+use super::monitor::usurps;
 use super::start::bring_up;
 use super::stop::record_stopped;
 use super::{SUCCESS, fail, try_once};
@@ -39,13 +40,20 @@ pub(super) fn demote(settings: &Settings, seen: &Observation) -> Verdict {
         (Postmaster::Running { .. }, Answer::Standby(_)) => {
             return finish(seen, InstanceStatus::Alone);
         }
-        (Postmaster::Running { .. } | Postmaster::Absent | Postmaster::Orphans { .. }, _) => {}
+        (
+            Postmaster::Running { .. }
+            | Postmaster::Absent
+            | Postmaster::Orphans { .. }
+            | Postmaster::Unknown,
+            _,
+        ) => {}
     }
     let patience = settings.stop_escalate.max(CLEAN_SHUTDOWN);
     if let Some(verdict) = bring_down(seen, patience) {
         return verdict;
     }
-    if !was_clean(seen) || stops_anyway(seen) {
+    let usurper = seen.cluster.seen().and_then(usurps).is_some();
+    if !was_clean(seen) || stops_anyway(seen) || usurper {
         return stay_stopped(settings, seen);
     }
     return_as_standby(settings, seen)

@@ -3,9 +3,10 @@
 use std::cmp::Ordering;
 
 use super::candidate::is_fit;
+use super::sync_policy::quorum_counts;
 use crate::model::cluster::{Cluster, ClusterNode, ClusterRole, Membership};
 use crate::model::node::NodeName;
-use crate::model::settings::Settings;
+use crate::model::settings::{ReplicationMode, Settings};
 use crate::model::status::DataStatus;
 use crate::model::wal::WalPosition;
 
@@ -24,8 +25,8 @@ pub(super) enum Standing {
 
 /// Ranks the local standby, whose WAL ends at `mine`.
 ///
-/// Only members of this partition count: whoever is not here is fenced or stopped, or this
-/// partition has no quorum and Pacemaker does not promote in it.
+/// Where quorum counts, only members of this partition do: whoever is not here is fenced or stopped,
+/// or this partition has no quorum and Pacemaker does not promote in it.
 #[must_use]
 pub(super) fn standing(settings: &Settings, cluster: &Cluster, mine: WalPosition) -> Standing {
     let recorded = cluster.me().and_then(|me| me.data_status.clone());
@@ -34,15 +35,17 @@ pub(super) fn standing(settings: &Settings, cluster: &Cluster, mine: WalPosition
     {
         return Standing::Unfit(status);
     }
-    let peers: Vec<_> = settings
-        .peers(&cluster.local)
-        .filter_map(|name| cluster.node(name))
-        .filter(|node| node.membership == Membership::Member)
+    if let Some((peer, _)) = later_timeline(settings, cluster, mine) {
+        return Standing::Behind(peer.name.clone());
+    }
+    let peers: Vec<_> = members(settings, cluster)
         .filter(|node| is_fit(settings.rep_mode, node.data_status.as_ref()))
         .collect();
     let awaited: Vec<_> = peers
         .iter()
-        .filter(|peer| is_awaited(peer, recorded.as_ref()))
+        .copied()
+        .filter(|peer| is_awaited(settings.rep_mode, peer, recorded.as_ref()))
+        .chain(out_of_sight(settings, cluster, recorded.as_ref()))
         .map(|peer| peer.name.clone())
         .collect();
     if !awaited.is_empty() {
@@ -63,16 +66,65 @@ pub(super) fn standing(settings: &Settings, cluster: &Cluster, mine: WalPosition
     }
 }
 
+/// The peers that are members of this partition.
+fn members<'a>(
+    settings: &'a Settings,
+    cluster: &'a Cluster,
+) -> impl Iterator<Item = &'a ClusterNode> {
+    settings
+        .peers(&cluster.local)
+        .filter_map(|name| cluster.node(name))
+        .filter(|node| node.membership == Membership::Member)
+}
+
+/// Finds a member whose WAL belongs to a later timeline than `mine`, and is thus of a later
+/// promotion. Whatever is recorded of it: records can be those of a partition that lost.
+pub(super) fn later_timeline<'a>(
+    settings: &'a Settings,
+    cluster: &'a Cluster,
+    mine: WalPosition,
+) -> Option<(&'a ClusterNode, WalPosition)> {
+    members(settings, cluster)
+        .filter_map(|node| Some((node, node.wal_position?)))
+        .filter(|(_, theirs)| theirs.timeline > mine.timeline)
+        .max_by_key(|(_, theirs)| theirs.timeline)
+}
+
 /// Tells whether the election has to wait for a peer: its server runs and has not said how far its
-/// WAL goes, or it was the last primary and is still to start.
-fn is_awaited(peer: &ClusterNode, mine: Option<&DataStatus>) -> bool {
+/// WAL goes, or it was the last primary and is still to start. A standby that has every
+/// acknowledged commit does not wait for a server that does not run.
+fn is_awaited(mode: ReplicationMode, peer: &ClusterNode, mine: Option<&DataStatus>) -> bool {
+    let complete = match mode {
+        ReplicationMode::Sync => {
+            matches!(mine, Some(DataStatus::StreamingSync | DataStatus::Latest))
+        }
+        ReplicationMode::Async | ReplicationMode::None | ReplicationMode::Slave => {
+            mine == Some(&DataStatus::Latest)
+        }
+    };
     match peer.role {
         ClusterRole::Unpromoted => peer.wal_position.is_none() && peer.xlog_location.is_none(),
+        ClusterRole::Starting => !complete,
         ClusterRole::Stopped | ClusterRole::Unknown => {
-            peer.data_status == Some(DataStatus::Latest) && mine != Some(&DataStatus::Latest)
+            peer.data_status == Some(DataStatus::Latest) && !complete && !peer.standby
         }
         ClusterRole::Promoted | ClusterRole::StartFailed => false,
     }
+}
+
+/// Where quorum means nothing, our record may be older than what the last primary did after we
+/// left: it may have gone on alone. It has to be heard first.
+fn out_of_sight<'a>(
+    settings: &'a Settings,
+    cluster: &'a Cluster,
+    mine: Option<&DataStatus>,
+) -> impl Iterator<Item = &'a ClusterNode> {
+    let matters = !quorum_counts(cluster) && mine.is_some() && mine != Some(&DataStatus::Latest);
+    settings
+        .peers(&cluster.local)
+        .filter_map(|name| cluster.node(name))
+        .filter(move |node| matters && node.data_status == Some(DataStatus::Latest))
+        .filter(|node| node.membership != Membership::Member)
 }
 
 /// What a candidate brings to the election.

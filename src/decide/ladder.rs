@@ -16,6 +16,12 @@ pub(super) fn bring_down(seen: &Observation, patience: Duration) -> Option<Verdi
     match seen.instance.postmaster {
         Postmaster::Absent => return None,
         Postmaster::Orphans { .. } => return Some(kill(seen)),
+        Postmaster::Unknown => {
+            return Some(match seen.time.remaining.is_zero() {
+                true => fail(Failure::CannotStop),
+                false => Verdict::Wait(Reason::ServerStops),
+            });
+        }
         Postmaster::Running { .. } => {}
     }
     let total = seen.time.elapsed + seen.time.remaining;

@@ -15,7 +15,7 @@ mod start;
 mod stop;
 mod sync_policy;
 #[cfg(test)]
-mod testing;
+mod tests;
 
 use crate::model::action::Action;
 use crate::model::observation::{ClusterView, Observation};
@@ -50,8 +50,19 @@ fn fail(failure: Failure) -> Verdict {
 }
 
 /// Returns the first step that has not been tried: for what is wanted, but must not fail the action.
+///
+/// A cluster that has refused one write, or taken too long for it, is not asked for another.
 fn try_once(seen: &Observation, steps: impl IntoIterator<Item = Step>) -> Option<Verdict> {
-    steps.into_iter().find(|step| !seen.taken.tried(step)).map(Verdict::Do)
+    if seen.time.remaining.is_zero() {
+        return None;
+    }
+    let cluster_fails =
+        seen.taken.0.iter().any(|attempt| attempt.step.writes_cluster() && attempt.error.is_some());
+    steps
+        .into_iter()
+        .filter(|step| !cluster_fails || !step.writes_cluster())
+        .find(|step| !seen.taken.tried(step))
+        .map(Verdict::Do)
 }
 
 /// Returns the first step that has not succeeded: for what the action cannot do without.
@@ -70,8 +81,3 @@ fn without_cluster(seen: &Observation) -> Verdict {
         }
     }
 }
-
-#[cfg(test)]
-mod action_tests;
-#[cfg(test)]
-mod properties;

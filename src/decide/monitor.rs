@@ -3,21 +3,37 @@
 use super::election::{Standing, standing};
 use super::publish::publish;
 use super::{SUCCESS, fail, try_once};
-use crate::model::cluster::{Cluster, ClusterNode};
+use std::time::Duration;
+
+use crate::model::cluster::{Cluster, ClusterNode, ClusterRole, Membership};
 use crate::model::instance::{
     Answer, DataDirectory, Postmaster, PrimaryReport, Refusal, StandbyReport,
 };
+use crate::model::node::NodeName;
 use crate::model::observation::Observation;
 use crate::model::settings::{ReplicationMode, Settings};
 use crate::model::status::{DataStatus, InstanceStatus, PromotionScore, ReceiverStatus};
-use crate::model::step::Step;
+use crate::model::step::{Concern, Step};
 use crate::model::verdict::{Failure, Outcome, Reason, Verdict};
+
+/// How long a monitor asks again when the server is alive and a question fails: a connection that
+/// was ended, no process or no place for one more.
+const HICCUP: Duration = Duration::from_secs(5);
 
 /// Decides `status`: the process table alone.
 pub(super) fn status(seen: &Observation) -> Verdict {
     match seen.instance.postmaster {
         Postmaster::Running { .. } => SUCCESS,
         Postmaster::Absent | Postmaster::Orphans { .. } => Verdict::Done(Outcome::NotRunning),
+        Postmaster::Unknown => nothing_proven(seen),
+    }
+}
+
+/// The process table cannot be read right now: that is no proof that nothing runs.
+fn nothing_proven(seen: &Observation) -> Verdict {
+    match seen.time.elapsed < HICCUP && !seen.time.remaining.is_zero() {
+        true => Verdict::Wait(Reason::ServerAnswers),
+        false => fail(Failure::Silent("the process table cannot be read".into())),
     }
 }
 
@@ -34,8 +50,10 @@ pub(super) fn monitor(settings: &Settings, seen: &Observation) -> Verdict {
             return receiver_status(settings, seen, None)
                 .unwrap_or(Verdict::Done(Outcome::NotRunning));
         }
+        (Postmaster::Unknown, _) => return nothing_proven(seen),
         (Postmaster::Running { .. }, _) => {}
     }
+    let hiccup = seen.time.elapsed < HICCUP && !seen.time.remaining.is_zero();
     match &seen.instance.answer {
         Answer::Primary(report) => primary(settings, seen, report),
         Answer::Standby(report) => standby(settings, seen, report),
@@ -44,11 +62,25 @@ pub(super) fn monitor(settings: &Settings, seen: &Observation) -> Verdict {
             true => fail(Failure::NotAccepting("the database system is shutting down".into())),
             false => Verdict::Wait(Reason::ServerStops),
         },
+        Answer::Refused(Refusal::Other(_) | Refusal::Full) | Answer::Silent(_) if hiccup => {
+            Verdict::Wait(Reason::ServerAnswers)
+        }
+        Answer::Refused(Refusal::Full) => busy(settings, seen),
         Answer::Refused(Refusal::Other(error)) => fail(Failure::NotAccepting(error.clone())),
         Answer::MonitorSqlFailed(error) => fail(Failure::MonitorSql(error.clone())),
         Answer::Silent(error) => fail(Failure::Silent(error.clone())),
         Answer::NotAsked => fail(Failure::Silent("it was not asked".into())),
     }
+}
+
+/// A server whose connections are all in use is what its files say that it is. A failover would not
+/// help: the clients would use up the next one's.
+fn busy(settings: &Settings, seen: &Observation) -> Verdict {
+    let running = match settings.is_replication() && !seen.files.standby_mark {
+        true => Verdict::Done(Outcome::RunningPromoted),
+        false => SUCCESS,
+    };
+    try_once(seen, [Step::Warn(Concern::NoConnectionFree)]).unwrap_or(running)
 }
 
 /// A server that recovers. A standby may take long for it; a primary that restarted itself after a
@@ -69,12 +101,50 @@ fn primary(settings: &Settings, seen: &Observation, report: &PrimaryReport) -> V
         ReplicationMode::Async | ReplicationMode::Sync => Verdict::Done(Outcome::RunningPromoted),
     };
     let Some(cluster) = seen.cluster.seen() else { return running };
+    if let Some(failure) = usurps(cluster) {
+        return depose(seen, cluster, failure);
+    }
     if seen.probe {
         return initial_score(seen, cluster, PromotionScore::PROMOTE_ME).unwrap_or(running);
     }
     receiver_status(settings, seen, Some(ReceiverStatus::NormalPrimary))
         .or_else(|| publish(settings, seen, report, cluster))
         .unwrap_or(running)
+}
+
+/// Tells whether the cluster has recorded a later promotion than this primary's: whoever is promoted
+/// records every other node as out of date first. Such a primary was started or promoted behind
+/// the cluster's back, and must not touch the record of the right one.
+pub(super) fn usurps(cluster: &Cluster) -> Option<Failure> {
+    let me = cluster.me()?;
+    let rival = cluster.nodes.iter().find(|node| {
+        node.name != me.name
+            && node.membership == Membership::Member
+            && node.data_status == Some(DataStatus::Latest)
+            && (node.role == ClusterRole::Promoted || node.status == Some(InstanceStatus::Primary))
+    });
+    let deposed = match &me.data_status {
+        Some(DataStatus::Latest) => false,
+        Some(_) => true,
+        None => rival.is_some(),
+    };
+    deposed.then(|| Failure::Usurper {
+        data_status: me.data_status.clone(),
+        primary: rival.map(|node| node.name.clone()),
+    })
+}
+
+/// Takes the usurper's own score and says so; a probe only says what runs.
+fn depose(seen: &Observation, cluster: &Cluster, failure: Failure) -> Verdict {
+    let scored = |me: &&ClusterNode| me.score != Some(PromotionScore::Never);
+    let score = cluster
+        .me()
+        .filter(scored)
+        .map(|me| Step::SetScore(me.name.clone(), PromotionScore::Never));
+    try_once(seen, score).unwrap_or(match seen.probe {
+        true => Verdict::Done(Outcome::RunningPromoted),
+        false => fail(failure),
+    })
 }
 
 fn standby(settings: &Settings, seen: &Observation, report: &StandbyReport) -> Verdict {
@@ -92,8 +162,11 @@ fn standby(settings: &Settings, seen: &Observation, report: &StandbyReport) -> V
     };
     receiver_status(settings, seen, Some(receiver))
         .or_else(|| try_once(seen, lock_no_longer_needed(seen, report)))
+        .or_else(|| try_once(seen, follow_the_address_again(seen)))
         .or_else(|| match cluster.primary() {
-            Some(primary) if primary.name != cluster.local => followed(seen, cluster),
+            Some(primary) if primary.name != cluster.local => {
+                followed(seen, cluster, report, &primary.name)
+            }
             Some(_) | None => stand_for_election(settings, seen, report, cluster),
         })
         .unwrap_or(SUCCESS)
@@ -122,8 +195,22 @@ fn initial_score(seen: &Observation, cluster: &Cluster, score: PromotionScore) -
     }
 }
 
+/// After a promotion that was begun and given up, a standby may still receive from another standby.
+fn follow_the_address_again(seen: &Observation) -> Vec<Step> {
+    match (seen.files.standby_settings, seen.instance.conninfo_reloads) {
+        (true, _) => Vec::new(),
+        (false, true) => vec![Step::WriteStandbySettings, Step::Reload],
+        (false, false) => vec![Step::WriteStandbySettings],
+    }
+}
+
 /// A standby with a primary: the primary keeps its record, except for what only it can say.
-fn followed(seen: &Observation, cluster: &Cluster) -> Option<Verdict> {
+fn followed(
+    seen: &Observation,
+    cluster: &Cluster,
+    report: &StandbyReport,
+    primary: &NodeName,
+) -> Option<Verdict> {
     let me = cluster.me()?;
     let mut steps = Vec::new();
     if me.score.is_none() {
@@ -131,6 +218,9 @@ fn followed(seen: &Observation, cluster: &Cluster) -> Option<Verdict> {
     }
     if me.data_status == Some(DataStatus::Disconnected) || is_silent(me) {
         steps.extend(alone(me));
+    }
+    if me.data_status == Some(DataStatus::Disconnected) && !report.is_streaming() {
+        steps.push(Step::Warn(Concern::NotStreaming(primary.clone())));
     }
     try_once(seen, steps)
 }
@@ -164,12 +254,13 @@ pub(super) fn stand_for_election(
     if me.wal_position != Some(report.position()) {
         steps.push(Step::SetPosition(Some(report.position())));
     }
-    let first = match standing(settings, cluster, report.position()) {
-        Standing::First => true,
-        Standing::Behind(_) | Standing::Unfit(_) | Standing::Awaiting(_) => false,
-    };
-    if first && me.score != Some(PromotionScore::PROMOTE_ME) {
-        steps.push(Step::SetScore(me.name.clone(), PromotionScore::PROMOTE_ME));
+    match standing(settings, cluster, report.position()) {
+        Standing::First if me.score != Some(PromotionScore::PROMOTE_ME) => {
+            steps.push(Step::SetScore(me.name.clone(), PromotionScore::PROMOTE_ME));
+        }
+        Standing::First | Standing::Behind(_) => {}
+        Standing::Unfit(status) => steps.push(Step::Warn(Concern::Unfit(status))),
+        Standing::Awaiting(nodes) => steps.push(Step::Warn(Concern::ElectionAwaits(nodes))),
     }
     try_once(seen, steps)
 }

@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
+use super::monitor::{stand_for_election, usurps};
 use super::publish::publish;
-use super::start::elect;
 use super::{SUCCESS, try_once};
 use crate::model::cluster::Cluster;
 use crate::model::instance::{Answer, Postmaster, StandbyReport};
@@ -52,7 +52,10 @@ fn local_standby(seen: &Observation) -> Option<&StandbyReport> {
     match (&seen.instance.postmaster, &seen.instance.answer) {
         (Postmaster::Running { .. }, Answer::Standby(report)) => Some(report),
         (
-            Postmaster::Running { .. } | Postmaster::Absent | Postmaster::Orphans { .. },
+            Postmaster::Running { .. }
+            | Postmaster::Absent
+            | Postmaster::Orphans { .. }
+            | Postmaster::Unknown,
             Answer::Standby(_)
             | Answer::Primary(_)
             | Answer::NotAsked
@@ -131,6 +134,7 @@ fn after_demotion(seen: &Observation, cluster: &Cluster) -> Option<Verdict> {
 /// A standby came or went: the primary's record follows at once.
 fn refresh(settings: &Settings, seen: &Observation, cluster: &Cluster) -> Option<Verdict> {
     match &seen.instance.answer {
+        Answer::Primary(_) if usurps(cluster).is_some() => None,
         Answer::Primary(report) => publish(settings, seen, report, cluster),
         Answer::Standby(_)
         | Answer::NotAsked
@@ -146,7 +150,7 @@ fn open_election(settings: &Settings, seen: &Observation, cluster: &Cluster) -> 
     if cluster.primary().is_some() {
         return None;
     }
-    let verdict = elect(settings, seen, report, cluster);
+    let verdict = stand_for_election(settings, seen, report, cluster);
     let silent: Vec<_> = seen
         .notification
         .start

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::candidate::is_fit;
+use super::election::later_timeline;
 use super::ladder::bring_down;
 use super::start::{bring_up, once_or_fail};
 use super::{SUCCESS, fail, insist, try_once, without_cluster};
@@ -21,6 +22,9 @@ use crate::model::wal::{Timeline, WalPosition};
 /// How long a promotion waits for peers that have not said how far their WAL goes. They were asked
 /// in the notification before, so that whoever has not answered by now is hardly alive.
 const POSITIONS: Duration = Duration::from_secs(1);
+
+/// How long it waits for a connection to a peer that has WAL beyond ours.
+const CONNECTION: Duration = Duration::from_secs(10);
 
 /// Decides `promote`.
 pub(super) fn promote(settings: &Settings, seen: &Observation) -> Verdict {
@@ -41,6 +45,7 @@ pub(super) fn promote(settings: &Settings, seen: &Observation) -> Verdict {
                 false => fail(Failure::NotAStandby),
             }
         }
+        (Postmaster::Unknown, _) => Verdict::Wait(Reason::ServerAnswers),
         (Postmaster::Running { .. }, Answer::Primary(report)) => {
             finish(settings, seen, report, cluster)
         }
@@ -58,7 +63,7 @@ pub(super) fn promote(settings: &Settings, seen: &Observation) -> Verdict {
         }
         (
             Postmaster::Running { .. },
-            Answer::Refused(Refusal::StartingUp | Refusal::ShuttingDown),
+            Answer::Refused(Refusal::StartingUp | Refusal::ShuttingDown | Refusal::Full),
         )
         | (Postmaster::Running { .. }, Answer::Silent(_) | Answer::NotAsked) => {
             Verdict::Wait(Reason::PromotionEnds)
@@ -81,8 +86,10 @@ fn standby(
     {
         return fail(Failure::DataOutOfDate(status.clone()));
     }
-    wal_of_peers(settings, seen, report, cluster)
+    later_history(settings, cluster, report)
+        .or_else(|| wal_of_peers(settings, seen, report, cluster))
         .or_else(|| insist(seen, revoke_all_others(settings, cluster)))
+        .or_else(|| insist(seen, claim(cluster)))
         .or_else(|| insist(seen, prepare(settings, seen, report, cluster)))
         .or_else(|| match settings.restart_on_promote {
             true => bring_down(seen, settings.stop_escalate_in_slave),
@@ -103,6 +110,18 @@ fn running_peers<'a>(
         .filter(|node| node.membership == Membership::Member)
         .filter(|node| node.role == ClusterRole::Unpromoted)
         .filter(|node| !seen.notification.stop.contains(&node.name))
+}
+
+/// Refuses beside a member on a later timeline, whatever is recorded of it: it belongs to a promotion
+/// that this node knows nothing of.
+fn later_history(
+    settings: &Settings,
+    cluster: &Cluster,
+    report: &StandbyReport,
+) -> Option<Verdict> {
+    let mine = report.position();
+    let (peer, theirs) = later_timeline(settings, cluster, mine)?;
+    Some(fail(Failure::PeerAhead(peer.name.clone(), theirs, mine)))
 }
 
 /// Fetches WAL that a running peer has beyond ours.
@@ -133,7 +152,7 @@ fn wal_of_peers(
     let follow = Step::FollowPeer(peer.name.clone());
     match seen.taken.last(&follow) {
         None => Some(Verdict::Do(follow)),
-        Some(attempt) if seen.time.elapsed < attempt.ended + patience(seen) => {
+        Some(attempt) if seen.time.elapsed < attempt.ended + patience(seen, report) => {
             Some(Verdict::Wait(Reason::WalOfPeer(peer.name.clone(), theirs)))
         }
         Some(_) => without_wal_of(settings, &peer.name, peer.data_status.as_ref(), theirs, mine),
@@ -159,9 +178,10 @@ fn restart_to_follow(settings: &Settings, seen: &Observation) -> Option<Verdict>
     }
 }
 
-/// A third of the action's time may go into fetching WAL.
-fn patience(seen: &Observation) -> Duration {
-    (seen.time.elapsed + seen.time.remaining) / 3
+/// A third of the action's time may go into fetching WAL that arrives; less, if none does.
+fn patience(seen: &Observation, report: &StandbyReport) -> Duration {
+    let third = (seen.time.elapsed + seen.time.remaining) / 3;
+    if report.is_streaming() { third } else { third.min(CONNECTION) }
 }
 
 /// A peer is ahead and its WAL did not come. What nobody acknowledged is not worth an outage; what
@@ -190,6 +210,15 @@ fn revoke_all_others(settings: &Settings, cluster: &Cluster) -> Vec<Step> {
         }
     }
     steps
+}
+
+/// Claims to have the latest data, before the server is touched: a promotion that does not come to
+/// its end must not leave a cluster in which nobody may be promoted. It grants nothing new, for
+/// this node was fit and all others have just been recorded as out of date.
+fn claim(cluster: &Cluster) -> Option<Step> {
+    let me = cluster.me()?;
+    let due = me.data_status != Some(DataStatus::Latest);
+    due.then(|| Step::SetDataStatus(me.name.clone(), DataStatus::Latest))
 }
 
 fn prepare(
@@ -235,7 +264,10 @@ fn restart_as_primary(settings: &Settings, seen: &Observation, cluster: &Cluster
             once_or_fail(seen, [Some(Step::RemoveStandbyMark), Some(Step::Launch)])
                 .unwrap_or(Verdict::Wait(Reason::PromotionEnds))
         }
-        Postmaster::Absent | Postmaster::Orphans { .. } | Postmaster::Running { .. } => {
+        Postmaster::Absent
+        | Postmaster::Orphans { .. }
+        | Postmaster::Unknown
+        | Postmaster::Running { .. } => {
             bring_up(settings, seen).unwrap_or(Verdict::Wait(Reason::PromotionEnds))
         }
     }
@@ -248,26 +280,31 @@ fn finish(
     report: &PrimaryReport,
     cluster: &Cluster,
 ) -> Verdict {
-    let mut steps = Vec::new();
-    if seen.files.lock.and_then(|lock| lock.timeline) != Some(report.timeline) {
-        steps.push(Step::CreateLock(report.timeline));
+    // Someone promoted the server by hand: the others have not been told yet.
+    let unannounced = cluster.me().is_some_and(|me| me.data_status != Some(DataStatus::Latest));
+    if unannounced && let Some(verdict) = insist(seen, revoke_all_others(settings, cluster)) {
+        return verdict;
     }
-    if settings.uses_slots() {
-        for peer in settings.peers(&cluster.local) {
-            let slot = SlotName::of(&settings.replication_slot_name, peer, &settings.node_list);
-            if !report.slots.iter().any(|row| row.name == slot.as_str()) {
-                steps.push(Step::CreateSlot(slot));
-            }
-        }
-    }
-    if let Some(me) = cluster.me()
-        && me.data_status != Some(DataStatus::Latest)
-    {
-        steps.push(Step::SetDataStatus(me.name.clone(), DataStatus::Latest));
-    }
-    once_or_fail(seen, steps.into_iter().map(Some))
+    // A primary that accepts writes is a success even without a slot or a lock.
+    insist(seen, claim(cluster))
+        .or_else(|| try_once(seen, lock(seen, report)))
+        .or_else(|| try_once(seen, slots(settings, report, cluster)))
         .or_else(|| try_once(seen, announce(cluster)))
         .unwrap_or(SUCCESS)
+}
+
+fn lock(seen: &Observation, report: &PrimaryReport) -> Option<Step> {
+    let noted = seen.files.lock.and_then(|lock| lock.timeline);
+    (noted != Some(report.timeline)).then_some(Step::CreateLock(report.timeline))
+}
+
+fn slots(settings: &Settings, report: &PrimaryReport, cluster: &Cluster) -> Vec<Step> {
+    if !settings.uses_slots() {
+        return Vec::new();
+    }
+    let slot = |peer| SlotName::of(&settings.replication_slot_name, peer, &settings.node_list);
+    let missing = |slot: &SlotName| !report.slots.iter().any(|row| row.name == slot.as_str());
+    settings.peers(&cluster.local).map(slot).filter(missing).map(Step::CreateSlot).collect()
 }
 
 fn announce(cluster: &Cluster) -> Vec<Step> {

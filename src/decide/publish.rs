@@ -12,15 +12,22 @@ use crate::model::observation::Observation;
 use crate::model::settings::{ReplicationMode, Settings};
 use crate::model::slot::SlotName;
 use crate::model::status::{DataStatus, InstanceStatus, PromotionScore};
-use crate::model::step::Step;
+use crate::model::step::{Concern, Step};
 use crate::model::sync_names::SyncNames;
 use crate::model::verdict::{Reason, Verdict};
 use crate::model::wal::Lsn;
 use std::time::Duration;
 
-/// How long one round of publishing waits for a reload or for a standby to catch up. What is not
-/// done then is done by the next monitor.
+/// How long one round of publishing waits for a reload. What is not done then is done by the next
+/// monitor.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long one round waits for a standby to have all earlier WAL, which under load takes as long as
+/// its lag.
+const CATCHING_UP: Duration = Duration::from_secs(4);
+
+/// How long after a reload the checkpointer is given to notice it at all.
+const SIGNAL: Duration = Duration::from_millis(100);
 
 /// A standby that has flushed less than the best one by more than this many bytes counts as behind.
 ///
@@ -40,7 +47,7 @@ pub(super) fn publish(
     try_once(seen, own_record(cluster))
         .or_else(|| try_once(seen, revocations(settings, cluster, report)))
         .or_else(|| synchronous(settings, seen, report, cluster))
-        .or_else(|| try_once(seen, worries(settings, seen, report, cluster)))
+        .or_else(|| try_once(seen, worries(seen, report, cluster)))
         .or_else(|| grants(settings, seen, report, cluster))
         .or_else(|| try_once(seen, slots(settings, cluster, report)))
 }
@@ -80,7 +87,9 @@ pub(super) fn data_status(row: Option<&StandbyRow>) -> DataStatus {
         return DataStatus::Disconnected;
     };
     match (state.as_str(), sync_state.as_str()) {
-        ("streaming", "sync" | "quorum") => DataStatus::StreamingSync,
+        // One of several is enough for "quorum": that a commit was acknowledged does not mean that
+        // this standby has it.
+        ("streaming", "sync") => DataStatus::StreamingSync,
         ("streaming", "async") => DataStatus::StreamingAsync,
         ("streaming", "potential") => DataStatus::StreamingPotential,
         (state, sync) => {
@@ -138,14 +147,10 @@ fn synchronous(
 }
 
 /// Says why commits hang, if they do.
-fn worries(
-    settings: &Settings,
-    seen: &Observation,
-    report: &PrimaryReport,
-    cluster: &Cluster,
-) -> Vec<Step> {
+fn worries(seen: &Observation, report: &PrimaryReport, cluster: &Cluster) -> Vec<Step> {
     let present = seen.files.sync_names.clone().unwrap_or_default();
-    concerns(settings, cluster, report, &present).into_iter().map(Step::Warn).collect()
+    let blind = report.standbys.iter().any(|row| row.state.is_none()).then_some(Concern::Blind);
+    concerns(cluster, report, &present).into_iter().chain(blind).map(Step::Warn).collect()
 }
 
 /// Records what each connected standby is, and gives it the right to be promoted if it is fit.
@@ -162,7 +167,7 @@ fn grants(
         if node.data_status.as_ref() != Some(&actual) {
             if let Some(verdict) = has_all_before(settings, seen, report, node, row, &actual) {
                 match verdict {
-                    Verdict::Wait(_) if seen.time.elapsed > PATIENCE => continue,
+                    Verdict::Wait(_) if seen.time.elapsed > CATCHING_UP => continue,
                     Verdict::Wait(_) | Verdict::Do(_) | Verdict::Done(_) => return Some(verdict),
                 }
             }
@@ -182,6 +187,9 @@ fn grants(
 
 /// Lets a standby count as synchronous only when it has flushed all WAL that was written before
 /// commits were seen to wait for it: those commits did not wait.
+///
+/// Commits wait once the checkpointer has taken the new configuration, which in the middle of a
+/// checkpoint may take a while; `sync_state` shows the WAL sender's reading, which is earlier.
 fn has_all_before(
     settings: &Settings,
     seen: &Observation,
@@ -194,7 +202,14 @@ fn has_all_before(
         return None;
     }
     match seen.taken.sync_baseline(&node.name) {
-        None => Some(Verdict::Do(Step::NoteSyncBaseline(node.name.clone(), report.wal_end))),
+        None => {
+            let reloaded = seen.taken.last(&Step::Reload).map(|reload| reload.ended + SIGNAL);
+            let settled = report.commits_obey && reloaded.is_none_or(|at| seen.time.elapsed >= at);
+            Some(match settled {
+                true => Verdict::Do(Step::NoteSyncBaseline(node.name.clone(), report.wal_end)),
+                false => Verdict::Wait(Reason::ReloadTakesEffect),
+            })
+        }
         Some(baseline) if row.and_then(|row| row.flush_lsn) >= Some(baseline) => None,
         Some(_) => Some(Verdict::Wait(Reason::StandbyCatchesUp(node.name.clone()))),
     }
@@ -255,7 +270,3 @@ fn slots(settings: &Settings, cluster: &Cluster, report: &PrimaryReport) -> Vec<
         .map(Step::CreateSlot)
         .collect()
 }
-
-#[cfg(test)]
-#[path = "publish_tests.rs"]
-mod tests;

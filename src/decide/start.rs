@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::monitor::stand_for_election;
 use super::sync_policy::record_is_binding;
 use super::{SUCCESS, fail, insist, try_once, without_cluster};
 use crate::model::cluster::Cluster;
@@ -36,7 +35,10 @@ pub(super) fn start(settings: &Settings, seen: &Observation) -> Verdict {
                 return verdict;
             }
         }
-        Postmaster::Absent | Postmaster::Orphans { .. } | Postmaster::Running { .. } => {}
+        Postmaster::Absent
+        | Postmaster::Orphans { .. }
+        | Postmaster::Running { .. }
+        | Postmaster::Unknown => {}
     }
     bring_up(settings, seen).or_else(|| finish(settings, seen, cluster)).unwrap_or(SUCCESS)
 }
@@ -49,6 +51,7 @@ pub(super) fn bring_up(settings: &Settings, seen: &Observation) -> Option<Verdic
             true => fail(Failure::CannotStop),
             false => Verdict::Do(Step::Shutdown(ShutdownMode::Kill)),
         }),
+        Postmaster::Unknown => Some(Verdict::Wait(Reason::ServerAnswers)),
         Postmaster::Running { .. } => accepting(settings, seen),
     }
 }
@@ -130,6 +133,12 @@ fn accepting(settings: &Settings, seen: &Observation) -> Option<Verdict> {
         Answer::Refused(Refusal::StartingUp | Refusal::ShuttingDown) => {
             Some(Verdict::Wait(Reason::ServerStarts))
         }
+        Answer::Refused(Refusal::Full) if !out_of_time => {
+            Some(Verdict::Wait(Reason::ServerAnswers))
+        }
+        Answer::Refused(Refusal::Full) => {
+            Some(fail(Failure::NotAccepting("no connection is free".into())))
+        }
         Answer::Refused(Refusal::Other(error)) => Some(fail(Failure::NotAccepting(error.clone()))),
         Answer::MonitorSqlFailed(error) => Some(fail(Failure::MonitorSql(error.clone()))),
         Answer::Silent(error) if out_of_time => Some(fail(Failure::Silent(error.clone()))),
@@ -182,7 +191,7 @@ fn was_last_primary(settings: &Settings, cluster: &Cluster) -> bool {
     let mine = cluster.me().and_then(|me| me.data_status.as_ref());
     let binding =
         settings.peers(&cluster.local).filter_map(|name| cluster.node(name)).all(|peer| {
-            cluster.fencing && record_is_binding(settings, cluster, peer.membership)
+            cluster.fencing && record_is_binding(cluster, peer.membership)
                 || peer.membership == crate::model::cluster::Membership::Member
         });
     mine == Some(&DataStatus::Latest) && cluster.primary().is_none() && binding
@@ -232,14 +241,4 @@ fn alone(cluster: &Cluster) -> Option<Step> {
         None | Some(InstanceStatus::Stopped | InstanceStatus::Unknown | InstanceStatus::Primary)
     );
     is_stopped.then(|| Step::SetStatus(me.name.clone(), InstanceStatus::Alone))
-}
-
-/// After the starts of a transition every standby knows of every other: who should be promoted?
-pub(super) fn elect(
-    settings: &Settings,
-    seen: &Observation,
-    report: &StandbyReport,
-    cluster: &Cluster,
-) -> Option<Verdict> {
-    stand_for_election(settings, seen, report, cluster)
 }

@@ -19,7 +19,7 @@ pub(super) fn stop(settings: &Settings, seen: &Observation) -> Verdict {
     };
     let before = match seen.instance.postmaster {
         Postmaster::Absent => None,
-        Postmaster::Running { .. } | Postmaster::Orphans { .. } => {
+        Postmaster::Running { .. } | Postmaster::Orphans { .. } | Postmaster::Unknown => {
             try_once(seen, farewell(settings, seen))
         }
     };

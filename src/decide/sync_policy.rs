@@ -21,7 +21,7 @@ pub(super) fn wanted_names(
     present: &SyncNames,
 ) -> SyncNames {
     let streams = |name: &str| row_of(report, name).is_some_and(is_streaming);
-    let kept = present.iter().filter(|name| streams(name) || !may_drop(settings, cluster, name));
+    let kept = present.iter().filter(|name| streams(name) || !may_drop(cluster, name));
     let kept: Vec<String> = kept.map(str::to_owned).collect();
     if settings.external_standby_node_list.is_empty() {
         let replacement = || best_standby(settings, cluster, report).into_iter();
@@ -45,7 +45,6 @@ pub(super) fn wanted_names(
 /// clients hang.
 #[must_use]
 pub(super) fn concerns(
-    settings: &Settings,
     cluster: &Cluster,
     report: &PrimaryReport,
     present: &SyncNames,
@@ -56,9 +55,9 @@ pub(super) fn concerns(
         let recorded = node.data_status.as_ref();
         Some(if recorded.is_none() || is_fit(ReplicationMode::Sync, recorded) {
             WaitsBecause::NotRecorded
-        } else if record_is_binding(settings, cluster, node.membership) {
+        } else if record_is_binding(cluster, node.membership) {
             return None;
-        } else if quorum_counts(settings, cluster) {
+        } else if quorum_counts(cluster) {
             WaitsBecause::NoQuorum
         } else {
             WaitsBecause::NotFenced
@@ -71,9 +70,11 @@ pub(super) fn concerns(
     present.iter().filter(hangs).filter_map(concern).collect()
 }
 
-/// Finds the row of a standby.
+/// Finds the row of a standby. While a connection that broke is still listed beside its successor,
+/// the one that has flushed less speaks for the standby.
 pub(super) fn row_of<'a>(report: &'a PrimaryReport, name: &str) -> Option<&'a StandbyRow> {
-    report.standbys.iter().find(|row| row.application_name.eq_ignore_ascii_case(name))
+    let rows = report.standbys.iter().filter(|row| row.application_name.eq_ignore_ascii_case(name));
+    rows.min_by_key(|row| (!is_streaming(row), row.flush_lsn))
 }
 
 /// Tells whether a standby streams: it has caught up once and receives WAL as it is written.
@@ -94,7 +95,7 @@ fn best_standby(settings: &Settings, cluster: &Cluster, report: &PrimaryReport) 
 }
 
 /// Tells whether commits may stop waiting for a standby that does not stream.
-fn may_drop(settings: &Settings, cluster: &Cluster, application_name: &str) -> bool {
+fn may_drop(cluster: &Cluster, application_name: &str) -> bool {
     let node = cluster.nodes.iter().find(|n| n.name.application_name() == application_name);
     let Some(node) = node else {
         // Not a node of this cluster, so nobody here can promote it.
@@ -102,7 +103,7 @@ fn may_drop(settings: &Settings, cluster: &Cluster, application_name: &str) -> b
     };
     let recorded = node.data_status.as_ref();
     let revoked = recorded.is_some() && !is_fit(ReplicationMode::Sync, recorded);
-    revoked && record_is_binding(settings, cluster, node.membership)
+    revoked && record_is_binding(cluster, node.membership)
 }
 
 /// Tells whether a record in our copy of the cluster information base binds whoever could
@@ -113,12 +114,8 @@ fn may_drop(settings: &Settings, cluster: &Cluster, application_name: &str) -> b
 /// * A member shares our copy; a node known to be down reads it when it returns.
 /// * Without fencing Pacemaker itself takes a lost node for dead; commits that waited for
 ///   more would wait for ever.
-pub(super) fn record_is_binding(
-    settings: &Settings,
-    cluster: &Cluster,
-    membership: Membership,
-) -> bool {
-    if quorum_counts(settings, cluster) {
+pub(super) fn record_is_binding(cluster: &Cluster, membership: Membership) -> bool {
+    if quorum_counts(cluster) {
         return cluster.quorum;
     }
     match membership {
@@ -129,9 +126,9 @@ pub(super) fn record_is_binding(
 }
 
 /// Tells whether quorum means that no other partition promotes anybody.
-fn quorum_counts(settings: &Settings, cluster: &Cluster) -> bool {
+pub(super) fn quorum_counts(cluster: &Cluster) -> bool {
     match cluster.no_quorum_policy {
         NoQuorumPolicy::Ignore => false,
-        NoQuorumPolicy::Respect => cluster.nodes.len().max(settings.node_list.len()) > 2,
+        NoQuorumPolicy::Respect => cluster.nodes.iter().filter(|node| node.votes).count() > 2,
     }
 }

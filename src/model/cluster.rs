@@ -36,6 +36,8 @@ pub enum ClusterRole {
     Unpromoted,
     /// Not running.
     Stopped,
+    /// Its start is under way.
+    Starting,
     /// Its last start failed.
     StartFailed,
     /// No word of it.
@@ -49,6 +51,10 @@ pub struct ClusterNode {
     pub name: NodeName,
     /// Membership.
     pub membership: Membership,
+    /// Whether it has a vote in the quorum; remote nodes have none.
+    pub votes: bool,
+    /// Whether the operator wants nothing to run there (`standby`).
+    pub standby: bool,
     /// What Pacemaker last knew of our resource there.
     pub role: ClusterRole,
     /// `<rsc>-status`.

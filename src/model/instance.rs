@@ -17,6 +17,8 @@ pub enum Postmaster {
         /// How many.
         count: usize,
     },
+    /// The process table cannot be read: nothing is proven.
+    Unknown,
 }
 
 /// The data directory.
@@ -38,6 +40,8 @@ pub enum Refusal {
     StartingUp,
     /// "The database system is shutting down" (57P03 as well).
     ShuttingDown,
+    /// No connection is free (SQLSTATE 53300): the server is alive and busy.
+    Full,
     /// The server said no for another reason: authentication, missing database, no free slot.
     Other(String),
 }
@@ -72,6 +76,10 @@ pub struct PrimaryReport {
     pub synchronous_standby_names: String,
     /// Its physical replication slots.
     pub slots: Vec<SlotRow>,
+    /// Whether commits are seen to obey the present configuration: the checkpointer, which tells them
+    /// whether to wait, is at rest and not in the middle of something (`UpdateSharedMemoryConfig` in
+    /// checkpointer.c). `sync_state` does not say so: that is the WAL sender's own reading.
+    pub commits_obey: bool,
 }
 
 /// A row of `pg_stat_replication`.

@@ -29,6 +29,18 @@ pub enum Concern {
         /// Why they may not stop waiting.
         because: WaitsBecause,
     },
+    /// There is no primary, and this standby does not ask to be promoted before these nodes are heard.
+    ElectionAwaits(Vec<NodeName>),
+    /// There is no primary, and this standby's data is not fit to be promoted.
+    Unfit(DataStatus),
+    /// There is a primary, and this standby does not receive WAL from it.
+    NotStreaming(NodeName),
+    /// No connection is free, not even for the agent.
+    NoConnectionFree,
+    /// The monitoring user may not see the state of the standbys.
+    Blind,
+    /// `synchronous_standby_names` is not what the agent's file says, even after a reload.
+    NamesOverridden(String),
 }
 
 /// Why commits may not stop waiting for a standby.
@@ -44,7 +56,49 @@ pub enum WaitsBecause {
 
 impl fmt::Display for Concern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self::CommitsWaitFor { standby, because } = self;
+        let (standby, because) = match self {
+            Self::CommitsWaitFor { standby, because } => (standby, because),
+            Self::ElectionAwaits(nodes) => {
+                let names: Vec<_> = nodes.iter().map(NodeName::as_str).collect();
+                return write!(
+                    f,
+                    "there is no primary; this node waits for {} before it asks to be promoted, for \
+                     the newest data may be there",
+                    names.join(", ")
+                );
+            }
+            Self::Unfit(status) => {
+                return write!(f, "there is no primary. My data is out-of-date. status={status}");
+            }
+            Self::NotStreaming(primary) => {
+                return write!(
+                    f,
+                    "not streaming from the primary {primary}; if that lasts, the server's log says \
+                     why (another history, missing WAL, pg_hba.conf)"
+                );
+            }
+            Self::NoConnectionFree => {
+                return write!(
+                    f,
+                    "no connection is free, so that nothing can be asked; the server is alive. Raise \
+                     superuser_reserved_connections or find who holds the connections"
+                );
+            }
+            Self::Blind => {
+                return write!(
+                    f,
+                    "the monitoring user may not see the standbys: GRANT pg_monitor to it, or leave \
+                     monitor_user empty"
+                );
+            }
+            Self::NamesOverridden(value) => {
+                return write!(
+                    f,
+                    "synchronous_standby_names is '{value}' against the agent's file: remove it from \
+                     postgresql.auto.conf (ALTER SYSTEM RESET synchronous_standby_names)"
+                );
+            }
+        };
         let why = match because {
             WaitsBecause::NoQuorum => {
                 "this partition has no quorum, so that another may promote it"
@@ -111,6 +165,34 @@ pub enum Step {
 }
 
 impl Step {
+    /// Tells whether the step is a write into the cluster, which may be slow or out of reach.
+    #[must_use]
+    pub const fn writes_cluster(&self) -> bool {
+        match self {
+            Self::SetStatus(..)
+            | Self::SetDataStatus(..)
+            | Self::SetScore(..)
+            | Self::SetPosition(_)
+            | Self::SetBaseline(_)
+            | Self::SetReceiverStatus(_) => true,
+            Self::PrepareDirectories
+            | Self::WriteStandbySettings
+            | Self::RemoveStandbyMark
+            | Self::WriteSyncNames(_)
+            | Self::Reload
+            | Self::Launch
+            | Self::Shutdown(_)
+            | Self::PromoteServer
+            | Self::FollowPeer(_)
+            | Self::CreateLock(_)
+            | Self::RemoveLock
+            | Self::RestartReceiver
+            | Self::CreateSlot(_)
+            | Self::NoteSyncBaseline(..)
+            | Self::Warn(_) => false,
+        }
+    }
+
     /// Returns what the step could not do, for the sentence "cannot … : error".
     #[must_use]
     pub const fn purpose(&self) -> &'static str {

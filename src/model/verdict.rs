@@ -27,6 +27,8 @@ pub enum Verdict {
 pub enum Reason {
     /// The server to take connections.
     ServerStarts,
+    /// The server to answer.
+    ServerAnswers,
     /// The server to end.
     ServerStops,
     /// The standby to become a primary.
@@ -97,6 +99,13 @@ pub enum Failure {
     ConninfoOverridden(String),
     /// This node's data is not fit for promotion.
     DataOutOfDate(DataStatus),
+    /// A primary runs here although the cluster has recorded a later promotion elsewhere.
+    Usurper {
+        /// What the cluster recorded of this node's data.
+        data_status: Option<DataStatus>,
+        /// The primary of the cluster.
+        primary: Option<NodeName>,
+    },
     /// A promotion was asked of an instance that is not running as a standby.
     NotAStandby,
     /// A reachable node has WAL that this node lacks, and it could not be fetched.
@@ -158,6 +167,11 @@ impl Failure {
             Self::PeerAhead(peer, ..) => {
                 Some(format!("promote {peer}, or check that this node can reach its server"))
             }
+            Self::Usurper { .. } => Some(
+                "nothing of it is recorded; see who started or promoted this server (systemctl disable \
+                 postgresql), and compare its data before it is overwritten"
+                    .into(),
+            ),
             Self::NotAStandby
             | Self::CannotStop
             | Self::Deadline(_)
@@ -171,6 +185,7 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ServerStarts => write!(f, "PostgreSQL still hasn't started yet"),
+            Self::ServerAnswers => write!(f, "PostgreSQL has not answered yet"),
             Self::ServerStops => write!(f, "PostgreSQL still hasn't stopped yet"),
             Self::PromotionEnds => write!(f, "PostgreSQL still hasn't promoted yet"),
             Self::ReloadTakesEffect => write!(f, "the reload has not taken effect yet"),
@@ -229,6 +244,15 @@ impl fmt::Display for Failure {
                 write!(f, "primary_conninfo is overridden, the standby follows '{value}'")
             }
             Self::DataOutOfDate(status) => write!(f, "My data is out-of-date. status={status}"),
+            Self::Usurper { data_status, primary } => {
+                let record =
+                    data_status.as_ref().map_or("no data-status".into(), |s| s.to_string());
+                let primary = primary.as_ref().map_or("unknown", NodeName::as_str);
+                write!(
+                    f,
+                    "PostgreSQL runs as a primary, but the cluster's primary is {primary} ({record})"
+                )
+            }
             Self::NotAStandby => {
                 write!(f, "Can't promote PostgreSQL: it is not running as a standby")
             }

@@ -154,6 +154,19 @@ impl<'a> Reader<'a> {
         (!value.is_empty()).then(|| Secret::new(&value))
     }
 
+    /// Refuses what the shell within `pg_ctl` would interpret: it puts these two paths between double
+    /// quotes and escapes nothing (`start_postmaster()` in `pg_ctl.c`).
+    fn shell_safe(&mut self, parameter: &'static Parameter, path: PathBuf) -> PathBuf {
+        let text = path.to_string_lossy();
+        if !text.contains(['"', '$', '`', '\\', '\n']) {
+            return path;
+        }
+        let problem =
+            format!("{} holds a character that pg_ctl's shell interprets", parameter.name);
+        self.error(parameter, &problem, "use a path without \" $ ` \\ and line breaks");
+        path
+    }
+
     fn path(&mut self, parameter: &'static Parameter) -> PathBuf {
         let value = PathBuf::from(self.filled(parameter));
         if value.is_absolute() {
@@ -169,6 +182,7 @@ impl<'a> Reader<'a> {
     fn data_directory(&mut self) -> PathBuf {
         let faults = self.faults.len();
         let path = self.path(&i::PGDATA);
+        let path = self.shell_safe(&i::PGDATA, path);
         if self.faults.len() == faults { path } else { PathBuf::from(self.raw(&i::PGDATA)) }
     }
 
@@ -176,7 +190,8 @@ impl<'a> Reader<'a> {
         if self.raw(&i::LOGFILE).is_empty() {
             return PathBuf::from(self.filled_or_default(&i::LOGFILE));
         }
-        self.path(&i::LOGFILE)
+        let path = self.path(&i::LOGFILE);
+        self.shell_safe(&i::LOGFILE, path)
     }
 
     fn config(&mut self, pgdata: &Path) -> PathBuf {

@@ -63,7 +63,10 @@ pub fn parse(
             Some("ignore") => NoQuorumPolicy::Ignore,
             Some(_) | None => NoQuorumPolicy::Respect,
         },
-        fencing: property(cib, "stonith-enabled").is_none_or(is_true),
+        // Pacemaker 3.0.2 has a second name for it.
+        fencing: property(cib, "fencing-enabled")
+            .or_else(|| property(cib, "stonith-enabled"))
+            .is_none_or(is_true),
         startup_fencing: property(cib, "startup-fencing").is_none_or(is_true),
         nodes,
     })
@@ -99,24 +102,23 @@ fn read_node(
     let state = children(cib, &["status", "node_state"])
         .into_iter()
         .find(|state| state.attribute("uname").is_some_and(|uname| NodeName::new(uname) == name));
-    let read = |attribute: Attribute| {
-        let transient = state
-            .map(|state| {
-                children(state, &["transient_attributes", "instance_attributes", "nvpair"])
-            })
-            .unwrap_or_default();
-        let permanent = children(node, &["instance_attributes", "nvpair"]);
-        let wanted = attribute.name(resource);
-        transient
-            .into_iter()
-            .chain(permanent)
-            .find(|pair| pair.attribute("name") == Some(wanted.as_str()))
+    let transient = state
+        .map(|state| children(state, &["transient_attributes", "instance_attributes", "nvpair"]))
+        .unwrap_or_default();
+    let permanent = children(node, &["instance_attributes", "nvpair"]);
+    let value = |wanted: &str| {
+        let mut pairs = transient.iter().chain(&permanent);
+        pairs
+            .find(|pair| pair.attribute("name") == Some(wanted))
             .and_then(|pair| pair.attribute("value"))
             .filter(|value| !value.is_empty())
     };
+    let read = |attribute: Attribute| value(&attribute.name(resource));
     let location = |attribute| read(attribute).and_then(|text| Lsn::from_attribute(text).ok());
     Some(ClusterNode {
         membership: state.map_or(Membership::NeverSeen, membership),
+        votes: node.attribute("type").is_none_or(|kind| kind == "member"),
+        standby: value("standby").is_some_and(is_true),
         role: state.map_or(crate::model::cluster::ClusterRole::Unknown, |state| {
             history::role(state, resource)
         }),

@@ -4,25 +4,20 @@ use crate::model::cluster::ClusterRole;
 use crate::model::node::ResourceName;
 use roxmltree::Node;
 
-/// Operation status of an operation that has ended (`PCMK_EXEC_DONE`).
-const DONE: &str = "0";
+/// Operation status of an operation that is under way (`PCMK_EXEC_PENDING`).
+const PENDING: &str = "-1";
 
 /// Reads the role from a node's `node_state`: the last operation that ended tells it.
 ///
 /// Sources: `lrm_rsc_op` in Pacemaker's schema `status-1.0.rng`; exit codes of the OCF API.
 #[must_use]
 pub(super) fn role(node_state: Node<'_, '_>, resource: &ResourceName) -> ClusterRole {
-    let of_resource = |node: &Node<'_, '_>| {
-        node.has_tag_name("lrm_resource")
-            && node.attribute("id").is_some_and(|id| ResourceName::from_instance(id) == *resource)
-    };
     let mut last: Option<(i64, ClusterRole)> = None;
-    for operation in node_state
-        .descendants()
-        .filter(of_resource)
-        .flat_map(|history| history.children())
-        .filter(|node| node.has_tag_name("lrm_rsc_op"))
-    {
+    let operations = operations_of(node_state, resource);
+    if operations.iter().any(|op| is_pending(*op) && op.attribute("operation") == Some("start")) {
+        return ClusterRole::Starting;
+    }
+    for operation in operations.into_iter().filter(|operation| !is_pending(*operation)) {
         let call = operation.attribute("call-id").and_then(|id| id.parse().ok()).unwrap_or(-1);
         let Some(role) = role_after(operation) else { continue };
         if last.is_none_or(|(latest, _)| call >= latest) {
@@ -32,10 +27,27 @@ pub(super) fn role(node_state: Node<'_, '_>, resource: &ResourceName) -> Cluster
     last.map_or(ClusterRole::Unknown, |(_, role)| role)
 }
 
+fn operations_of<'a, 'i>(node_state: Node<'a, 'i>, resource: &ResourceName) -> Vec<Node<'a, 'i>> {
+    let of_resource = |node: &Node<'_, '_>| {
+        node.has_tag_name("lrm_resource")
+            && node.attribute("id").is_some_and(|id| ResourceName::from_instance(id) == *resource)
+    };
+    node_state
+        .descendants()
+        .filter(of_resource)
+        .flat_map(|history| history.children())
+        .filter(|node| node.has_tag_name("lrm_rsc_op"))
+        .collect()
+}
+
+/// Tells whether an operation is under way. Its record takes the place of the one before it, with
+/// an exit code that means nothing yet (`controld_record_pending_op`).
+fn is_pending(operation: Node<'_, '_>) -> bool {
+    operation.attribute("op-status") == Some(PENDING)
+}
+
 /// The role after an operation; `None` when it says nothing.
 fn role_after(operation: Node<'_, '_>) -> Option<ClusterRole> {
-    let succeeded = operation.attribute("rc-code") == Some("0");
-    let ended = operation.attribute("op-status") == Some(DONE);
     match (operation.attribute("operation")?, operation.attribute("rc-code")?) {
         ("start", "0") => Some(ClusterRole::Unpromoted),
         ("start", _) => Some(ClusterRole::StartFailed),
@@ -43,7 +55,7 @@ fn role_after(operation: Node<'_, '_>) -> Option<ClusterRole> {
         ("demote", "0") => Some(ClusterRole::Unpromoted),
         ("stop", "0") => Some(ClusterRole::Stopped),
         ("monitor", "8") => Some(ClusterRole::Promoted),
-        ("monitor", "0") if ended || succeeded => Some(ClusterRole::Unpromoted),
+        ("monitor", "0") => Some(ClusterRole::Unpromoted),
         ("monitor", "7") => Some(ClusterRole::Stopped),
         (_, _) => None,
     }
@@ -88,5 +100,14 @@ mod tests {
                 operations.iter().map(|(id, op, rc)| operation(*id, op, *rc)).collect();
             assert_eq!(role_of(&text), expected, "{operations:?}");
         }
+    }
+
+    #[test]
+    fn a_start_under_way_is_neither_a_failure_nor_a_success() {
+        let pending =
+            "<lrm_rsc_op operation=\"start\" rc-code=\"193\" op-status=\"-1\" call-id=\"-1\"/>";
+        assert_eq!(role_of(pending), ClusterRole::Starting);
+        let monitor = pending.replace("start", "monitor");
+        assert_eq!(role_of(&(monitor + &operation(2, "start", 0))), ClusterRole::Unpromoted);
     }
 }

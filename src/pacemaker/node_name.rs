@@ -1,4 +1,4 @@
-//! The local node's name, as Pacemaker spells it.
+//! What the cluster says of the local node: its name, and whether its partition has quorum.
 
 use std::time::Instant;
 
@@ -18,5 +18,21 @@ impl Tools {
             .deadline(deadline)
             .run()?;
         Ok(NodeName::new(&output.stdout))
+    }
+
+    /// Asks whether this partition has quorum right now (`crm_node --quorum`).
+    ///
+    /// The controller hears it from Corosync at once; the copy in the cluster information base is
+    /// written by the designated controller alone, which an isolated node has yet to elect.
+    ///
+    /// # Errors
+    /// The tool failed or did not end by the deadline.
+    pub fn has_quorum(&self, deadline: Instant) -> Result<bool, PacemakerError> {
+        let output = Command::new(self.path("crm_node"))
+            .arg("--quorum")
+            .inherit(ENVIRONMENT)
+            .deadline(deadline)
+            .run()?;
+        Ok(output.stdout.trim() == "1")
     }
 }

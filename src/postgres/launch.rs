@@ -176,7 +176,7 @@ fn await_process(settings: &Settings, user: &User, deadline: Instant) -> Result<
     };
     while postmaster::find(settings, user)? == Postmaster::Absent && Instant::now() < until {
         let processes = as_user(user, || Process::using_directory(&settings.pgdata))??;
-        if !processes.iter().any(becomes_server) {
+        if !processes.unwrap_or_default().iter().any(becomes_server) {
             break;
         }
         pause(LOOK_AGAIN);

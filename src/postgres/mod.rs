@@ -15,6 +15,7 @@ pub mod session;
 pub mod standby;
 pub mod sync_file;
 pub mod version;
+pub mod wal_directory;
 
 mod error;
 

@@ -85,9 +85,29 @@ fn named_by(file: &PidFile, settings: &Settings) -> Option<Process> {
 /// It looks as the database user: a container's root may not see the directory of other users'
 /// processes, but everyone may see his own.
 fn servers(settings: &Settings, user: &User) -> Result<Vec<Process>, SystemError> {
-    let mut processes = as_user(user, || Process::using_directory(&settings.pgdata))??;
+    let found = as_user(user, || match Process::using_directory(&settings.pgdata)? {
+        Some(processes) => Ok(processes),
+        None => Process::all().map(|all| started_for(settings, &all)),
+    })?;
+    let mut processes = found?;
     processes.retain(is_server);
     Ok(processes)
+}
+
+/// Finds the postmaster by its command line, and its children: all that is left to go by when the
+/// data directory was moved away or its file system unmounted under a running server.
+fn started_for(settings: &Settings, all: &[Process]) -> Vec<Process> {
+    let option = format!(" -D {} ", settings.pgdata.display());
+    let leads = |process: &&Process| {
+        is_server(process)
+            && !is_child_by_title(process)
+            && format!("{} ", process.title).contains(&option)
+    };
+    let postmasters: Vec<i32> = all.iter().filter(leads).map(|process| process.pid).collect();
+    let belongs = |process: &&Process| {
+        postmasters.contains(&process.pid) || postmasters.contains(&process.parent)
+    };
+    all.iter().filter(belongs).cloned().collect()
 }
 
 fn is_server(process: &Process) -> bool {

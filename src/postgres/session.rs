@@ -243,6 +243,7 @@ fn done(asked: Result<(Version, ()), Trouble>) -> Result<(), PostgresError> {
         Err(Trouble::Refused(refusal)) => Err(PostgresError::Server(match refusal {
             Refusal::StartingUp => "the server is starting up".into(),
             Refusal::ShuttingDown => "the server is shutting down".into(),
+            Refusal::Full => "no connection is free".into(),
             Refusal::Other(why) => why,
         })),
     }

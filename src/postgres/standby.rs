@@ -76,7 +76,8 @@ impl Standby<'_> {
                 line(name, value);
             }
         }
-        if settings.uses_slots() {
+        // Another standby holds no slot for this one.
+        if settings.uses_slots() && self.primary.is_none() {
             let prefix = &settings.replication_slot_name;
             line(
                 "primary_slot_name",

@@ -49,6 +49,15 @@ pub(super) fn report(version: Version) -> String {
              THEN pg_catalog.current_setting('primary_conninfo') END"
         }
     };
+    // Before version 10 nothing shows what the checkpointer does.
+    let obey = match version.says_xlog() {
+        true => "NULL",
+        false => {
+            "(SELECT coalesce(pg_catalog.bool_or(wait_event IN ('CheckpointerMain', \
+             'CheckpointWriteDelay')), false) FROM pg_catalog.pg_stat_activity \
+             WHERE backend_type = 'checkpointer')"
+        }
+    };
     let receiver = match version.has_receiver_view() {
         true => "SELECT status, received_tli FROM pg_catalog.pg_stat_wal_receiver",
         false => "SELECT NULL, NULL WHERE false",
@@ -65,7 +74,7 @@ pub(super) fn report(version: Version) -> String {
          pg_catalog.substr(pg_catalog.pg_{wal}file_name({current}), 1, 8) END, \
          pg_catalog.pg_last_{wal}_receive_{lsn}(), pg_catalog.pg_last_{wal}_replay_{lsn}(), \
          {checkpoint}, {recovery}, \
-         pg_catalog.current_setting('synchronous_standby_names'), {conninfo}"
+         pg_catalog.current_setting('synchronous_standby_names'), {conninfo}, {obey}"
     )
 }
 
@@ -97,6 +106,7 @@ fn read(results: &[Vec<Row>]) -> Option<Report> {
             standbys: standbys.iter().map(standby).collect(),
             synchronous_standby_names,
             slots,
+            commits_obey: text(state, 9) != Some("f"),
         });
         return Some(Report { answer, lacks_timeline: false });
     }

@@ -35,6 +35,9 @@ impl Trouble {
             let unavailable = *said.code() == SqlState::CANNOT_CONNECT_NOW
                 || *said.code() == SqlState::ADMIN_SHUTDOWN
                 || *said.code() == SqlState::CRASH_SHUTDOWN;
+            if *said.code() == SqlState::TOO_MANY_CONNECTIONS {
+                return Self::Refused(Refusal::Full);
+            }
             return Self::Refused(match unavailable {
                 true => refusal(said.message(), said.detail().unwrap_or_default(), status()),
                 false => Refusal::Other(describe(error)),

@@ -53,17 +53,24 @@ impl Process {
     ///
     /// The directory is compared by device and inode, so that neither links nor another mount
     /// namespace mislead. Run it as root or as the processes' own user: a process that may not be
-    /// seen is not found.
+    /// seen is not found. `None`: the directory itself is not there to be compared with, because it
+    /// was moved or its file system unmounted; that says nothing of the processes.
     ///
     /// # Errors
     /// `/proc` cannot be read.
-    pub fn using_directory(directory: &Path) -> Result<Vec<Self>, SystemError> {
-        let entries = fs::read_dir("/proc").map_err(SystemError::ProcessTable)?;
-        let Some(wanted) = identity(directory) else { return Ok(Vec::new()) };
-        let numbers = entries
-            .filter_map(Result::ok)
-            .filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
-        Ok(numbers.filter(|pid| works_in(*pid, wanted)).filter_map(Self::read).collect())
+    pub fn using_directory(directory: &Path) -> Result<Option<Vec<Self>>, SystemError> {
+        let numbers = numbers()?;
+        let Some(wanted) = identity(directory) else { return Ok(None) };
+        let using = numbers.filter(|pid| works_in(*pid, wanted));
+        Ok(Some(using.filter_map(Self::read).collect()))
+    }
+
+    /// Returns every process.
+    ///
+    /// # Errors
+    /// `/proc` cannot be read.
+    pub fn all() -> Result<Vec<Self>, SystemError> {
+        Ok(numbers()?.filter_map(Self::read).collect())
     }
 
     /// Sends a signal; `false`: the process is gone.
@@ -94,6 +101,13 @@ impl Process {
 pub fn is_zombie(pid: i32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"));
     stat.is_ok_and(|stat| stat.rsplit_once(')').is_some() && parse_stat(&stat).is_none())
+}
+
+fn numbers() -> Result<impl Iterator<Item = i32>, SystemError> {
+    let entries = fs::read_dir("/proc").map_err(SystemError::ProcessTable)?;
+    Ok(entries
+        .filter_map(Result::ok)
+        .filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok()))
 }
 
 fn identity(directory: &Path) -> Option<(u64, u64)> {
@@ -153,7 +167,7 @@ mod tests {
             .current_dir(directory.path())
             .spawn()
             .expect("sleep");
-        let found = Process::using_directory(directory.path()).expect("/proc");
+        let found = Process::using_directory(directory.path()).expect("/proc").expect("there");
         assert_eq!(found.len(), 1);
         let process = &found[0];
         assert_eq!(process.executable.as_deref(), Some("sleep"));
@@ -168,7 +182,8 @@ mod tests {
         while Process::read(process.pid).is_some() {
             std::thread::yield_now();
         }
-        assert!(Process::using_directory(directory.path()).expect("/proc").is_empty());
+        let found = Process::using_directory(directory.path()).expect("/proc");
+        assert_eq!(found, Some(Vec::new()));
         assert!(!process.signal(Signal::SIGKILL).expect("signal"), "a zombie is gone");
         assert!(is_zombie(process.pid));
         child.wait().expect("reaped");

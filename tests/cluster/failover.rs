@@ -55,7 +55,9 @@ fn a_host_without_power_costs_no_acknowledged_row() {
     assert_eq!(site.record(&state, "pm01")[1], "DISCONNECT");
     let reasons: Vec<_> = state.failures.iter().map(|failure| failure.reason.clone()).collect();
     let told = reasons.iter().any(|reason| {
-        ["PGSQL.lock", "DISCONNECT", "primary pm02", "pg_rewind"].iter().all(|word| reason.contains(word))
+        ["PGSQL.lock", "DISCONNECT", "primary pm02", "pg_rewind"]
+            .iter()
+            .all(|word| reason.contains(word))
     });
     assert!(told, "the refusal must name its evidence and its remedy: {reasons:?}");
     site.settled("pm02", &["pm03"]);

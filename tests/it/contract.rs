@@ -2,12 +2,14 @@
 //! upstream's `tools/ocft/pgsql`, and what happens when things are not as they should be.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
 use crate::agent::{Agent, GENERIC, INSTALLED, NOT_RUNNING, PERMISSION, SUCCESS, UNIMPLEMENTED};
-use crate::server::{Server, as_postgres, give_to_postgres, until};
+use crate::server::{Server, as_postgres, bindir, give_to_postgres, until};
 
 #[test]
 fn a_normal_start() {
@@ -88,8 +90,8 @@ fn a_call_without_an_action_explains_how_to_call() {
 #[test]
 fn without_a_replication_mode_nothing_is_promoted() {
     let server = Server::started();
-    server.agent().run("promote").exits(UNIMPLEMENTED).reason("rep_mode");
-    server.agent().run("demote").exits(UNIMPLEMENTED).reason("rep_mode");
+    server.agent().run("promote").exits(UNIMPLEMENTED).reason("Not in a replication mode");
+    server.agent().run("demote").exits(UNIMPLEMENTED).reason("Not in a replication mode");
     server.agent().run("notify").exits(SUCCESS);
     server.agent().run("monitor").exits(SUCCESS);
 }
@@ -116,11 +118,69 @@ fn a_server_whose_configuration_is_gone_can_be_stopped() {
 }
 
 #[test]
+fn a_server_whose_data_was_closed_can_be_stopped() {
+    let server = Server::started();
+    let closed = |mode| fs::set_permissions(server.data(), fs::Permissions::from_mode(mode));
+    closed(0o000).expect("a directory of ours");
+    server.agent().run("stop").exits(SUCCESS);
+    assert!(server.processes().is_empty());
+    server.agent().run("monitor").exits(NOT_RUNNING);
+    let started = server.agent().run("start").exits(PERMISSION);
+    started.reason(&server.data().to_string_lossy());
+    closed(0o700).expect("a directory of ours");
+    server.agent().run("start").exits(SUCCESS);
+}
+
+#[test]
 fn a_stop_does_not_leave_a_server_behind_whose_data_was_moved_away() {
     let server = Server::started();
     fs::rename(server.data(), server.path("elsewhere")).expect("a directory of ours");
     server.agent().run("stop").exits(SUCCESS);
     assert!(server.processes().is_empty(), "stopped, says the agent; {:?}", server.processes());
+}
+
+#[test]
+fn a_path_may_hold_blanks_and_quotes() {
+    let server = Server::new();
+    let data = server.path("da ta 'n' more; & *");
+    fs::rename(server.data(), &data).expect("a directory of ours");
+    let agent = server.agent().param("pgdata", &data).param("logfile", server.path("l 'o' g"));
+    agent.run("start").exits(SUCCESS).without_reason();
+    agent.clone().recurring().run("monitor").exits(SUCCESS);
+    assert_eq!(server.sql("show data_directory"), data.to_string_lossy());
+    agent.run("stop").exits(SUCCESS);
+    assert!(server.processes().is_empty());
+}
+
+#[test]
+fn no_shell_interprets_the_data_directory() {
+    let server = Server::new();
+    let data = server.path("data $(touch interpreted)");
+    fs::rename(server.data(), &data).expect("a directory of ours");
+    let agent = server.agent().param("pgdata", &data);
+    // It may refuse such a path, but then before anything happens.
+    agent.run("start").exits_any();
+    agent.run("stop").exits(SUCCESS);
+    assert!(!data.join("interpreted").exists());
+}
+
+#[test]
+fn no_shell_interprets_the_log_file() {
+    let server = Server::new();
+    let agent = server.agent().param("logfile", server.path("log $(touch interpreted)"));
+    agent.run("start").exits_any();
+    agent.run("stop").exits(SUCCESS);
+    assert!(!server.data().join("interpreted").exists());
+}
+
+#[test]
+fn an_agent_that_runs_as_the_database_user_needs_no_root() {
+    let server = Server::new();
+    let agent = server.agent().by_database_user(&server.path("pgsql"));
+    agent.run("start").exits(SUCCESS).without_reason();
+    agent.clone().recurring().run("monitor").exits(SUCCESS);
+    agent.run("stop").exits(SUCCESS);
+    assert!(server.processes().is_empty());
 }
 
 #[test]
@@ -205,11 +265,12 @@ fn children_of_a_killed_postmaster_are_cleaned_up_by_a_start() {
 fn a_stop_ends_sessions_that_do_not_end_themselves() {
     let server = Server::started();
     server.sql("create table t (a int)");
-    let mut session = as_postgres(&crate::server::bindir().join("psql"));
+    let mut session = as_postgres(&bindir().join("psql"));
     session.args(["-Xqd", "template1", "-c", "select pg_sleep(60)", "-h"]);
     let mut session = session
         .arg(server.path("socket"))
         .args(["-p", &server.sql("show port")])
+        .stderr(Stdio::null())
         .spawn()
         .expect("psql");
     let sleeping = "select count(*) from pg_stat_activity where query like 'select pg_sleep%'";

@@ -109,7 +109,7 @@ fn a_forbidden_line_is_caught() {
         "use std::{fmt, time::{Duration, Instant}};",
         "use log::debug;",
         "fn f() { nix::unistd::getpid(); }",
-        "#[derive(serde::Serialize)] struct S;",
+        "#[derive(thiserror::Error)] struct S;",
         "use std::fs::read as r;",
     ] {
         let faults = impurities(&Source::new("src/decide/x.rs", line));

@@ -61,7 +61,8 @@ fn the_password_is_in_no_command_line_no_environment_and_no_log() {
         let (ended, programs) = traced(&server, &agent, action);
         assert!(!ended.stderr.contains(PASSWORD) && !ended.stdout.contains(PASSWORD), "{action}");
         let (own, others) = programs.split_first().expect("the call of the agent");
-        // What follows the arguments of the agent is the environment in which it got the password.
+        // What follows the agent's arguments is its environment, in which it got the password.
+        assert!(own.contains(PASSWORD), "strace does not show environments: {own}");
         let arguments = own.split("], [").next().unwrap_or_default();
         assert!(!arguments.contains(PASSWORD), "{action}: {arguments}");
         assert!(!others.concat().contains(PASSWORD), "{action}: {others:#?}");

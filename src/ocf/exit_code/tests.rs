@@ -1,3 +1,5 @@
+//! Tests of the exit codes.
+
 use std::path::PathBuf;
 
 use super::{ExitCode, Recovery, of_failure, of_outcome};

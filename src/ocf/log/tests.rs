@@ -1,3 +1,5 @@
+//! Tests of the log.
+
 use std::fs;
 
 use ::log::{Level, Log as _, Metadata};

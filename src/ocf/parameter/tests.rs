@@ -1,3 +1,5 @@
+//! Tests of the table of parameters.
+
 use super::{ALL, Kind, Scope, find, is_secret};
 use crate::model::settings::ReplicationMode;
 

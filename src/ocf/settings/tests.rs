@@ -1,3 +1,5 @@
+//! Tests of the reading of parameters.
+
 use std::path::Path;
 use std::time::Duration;
 

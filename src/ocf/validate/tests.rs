@@ -1,3 +1,5 @@
+//! Tests of validation.
+
 use proptest::prelude::{ProptestConfig, any, prop, proptest};
 
 use super::super::environment::Environment;

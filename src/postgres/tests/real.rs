@@ -24,6 +24,8 @@ use crate::postgres::version::Version;
 use crate::postgres::{control_data, launch, postmaster, sync_file};
 use crate::system::command::Command;
 use crate::system::identity::{User, acting_as_root};
+use crate::system::process::Process;
+use crate::system::process::Process;
 
 fn soon() -> Instant {
     Instant::now() + Duration::from_secs(30)
@@ -219,9 +221,9 @@ fn orphans_of_a_killed_postmaster_are_seen_and_removed() {
     primary(&mut session);
     let Postmaster::Running { pid } = server.find() else { panic!("not running") };
     // Stopped children cannot notice that their parent is gone.
-    let children = crate::system::process::Process::using_directory(&server.settings.pgdata);
-    let children: Vec<_> =
-        children.expect("read").into_iter().filter(|p| p.parent == pid).collect();
+    let children = Process::using_directory(&server.settings.pgdata).expect("read");
+    let mut children = children.unwrap_or_default();
+    children.retain(|process| process.parent == pid);
     assert!(children.len() > 2);
     for child in &children {
         child.signal(Signal::SIGSTOP).expect("stopped");

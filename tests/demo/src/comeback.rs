@@ -43,11 +43,20 @@ pub fn bring_back(
     cluster: &Cluster,
     site: &Site,
     players: &Players,
+    fault_at: SystemTime,
     progress: &Progress,
 ) -> Result<Comeback, Error> {
+    if players.old == players.new {
+        return Ok(Comeback::default());
+    }
     let host = cluster.host(&players.old);
-    let from = SystemTime::now();
     let name = &players.old;
+    if !host.is_on() {
+        progress.stage(&format!("switching {name} on again"), || {
+            host.power_on()?;
+            Ok((format!("{name} is switched on again"), ()))
+        })?;
+    }
     let refusal = progress.stage(&format!("waiting for {name}'s own attempt to return"), || {
         let answer = || cluster.state().ok().and_then(|state| attempt(&state, name));
         let refusal = wait(cluster, "neither a refusal nor a return", SOON, answer)?;
@@ -69,7 +78,8 @@ pub fn bring_back(
         Ok((format!("{name} streams from {} ({how})", players.new), how))
     })?;
     let log = host.read_file(PG_LOG).unwrap_or_default();
-    comeback.streams_since = server_log::first(&log, from, "started streaming WAL from primary");
+    comeback.streams_since =
+        server_log::first(&log, fault_at, "started streaming WAL from primary");
     comeback.streams_as = Some(streams_as);
     Ok(comeback)
 }

@@ -1,22 +1,34 @@
 //! What happened when, found in the logs of Pacemaker, of PostgreSQL and of the client. Looks nothing up itself except
 //! through the testbed's history; draws nothing.
 
+use crate::options::Fault;
 use crate::paint::Ink;
 use crate::server_log;
 use crate::site::{CLIENT_ADDRESS, CLIENT_RESOURCE, PG_LOG, RESOURCE};
 use crate::timeline::{Moment, in_order};
 use std::time::{Duration, SystemTime};
-use testbed::{Acknowledged, ActionRecord, Cluster, Event, LedgerReport, Outage};
+use testbed::{Acknowledged, ActionRecord, ActionResult, Cluster, Event, LedgerReport, Outage};
 
 /// Who plays which part.
 #[derive(Debug, Clone)]
 pub struct Players {
-    /// The primary that is killed.
+    /// What happens.
+    pub fault: Fault,
+    /// The primary that is hit.
     pub old: String,
-    /// The one that takes over.
+    /// The primary after that; the same, if it recovers before another takes over.
     pub new: String,
-    /// The one that goes on as a standby.
+    /// The standby that went on meanwhile.
     pub third: String,
+}
+
+/// Where the moments are looked up.
+struct Search<'a> {
+    cluster: &'a Cluster,
+    players: &'a Players,
+    from: SystemTime,
+    actions: Vec<ActionRecord>,
+    events: Vec<Event>,
 }
 
 /// The time line of the failover.
@@ -26,55 +38,115 @@ pub fn moments(
     killed: SystemTime,
     gap: Option<Outage>,
 ) -> Vec<Moment> {
-    let Players { old, new, third } = players;
-    let actions = cluster.actions();
-    let action = |host: &str, resource, action| find(&actions, host, resource, action, killed);
-    let (demote, promote) = (action(old, RESOURCE, "demote"), action(new, RESOURCE, "promote"));
-    let address = action(new, CLIENT_RESOURCE, "start").map(|record| record.when);
-    let log = |host: &str, words: &str| {
-        let log = cluster.host(host).read_file(PG_LOG).ok()?;
-        server_log::first(&log, killed, words)
+    let (actions, events) = (cluster.actions(), cluster.events());
+    let search = Search { cluster, players, from: killed, actions, events };
+    let Players { fault, old, new, .. } = players;
+    let client = |at, ink, what: String| moment(at, "client", ink, what);
+    let fault = match fault {
+        Fault::Postmaster => "the postmaster is killed (SIGKILL)",
+        Fault::Power => "the power is cut",
     };
-    let streams = log(third, "started streaming WAL from primary");
-    let synchronous = log(new, &format!("\"{third}\" is now a synchronous standby"));
-    let moment = |at, who: &str, ink, what: String| Moment { at, who: who.into(), what, ink };
-    in_order(vec![
-        moment(
-            gap.map(|gap| gap.start),
-            "client",
-            Ink::Normal,
-            format!("last row acknowledged by {old}"),
-        ),
-        moment(Some(killed), old, Ink::Bad, "the postmaster is killed (SIGKILL)".into()),
-        moment(
-            noticed(&cluster.events(), old, killed),
-            old,
-            Ink::Normal,
-            "Pacemaker notices: the monitor says \"not running\" (it looks every 9 s)".into(),
-        ),
-        moment(
-            demote.map(|record| record.when),
-            old,
-            Ink::Normal,
-            format!("demoted{}", took(demote)),
-        ),
-        moment(promote.map(begun), new, Ink::Standby, "promote begins".into()),
-        moment(
-            promote.map(|record| record.when),
-            new,
-            Ink::Standby,
-            format!("promote ends{}: accepts writes", took(promote)),
-        ),
-        moment(address, new, Ink::Standby, format!("has the clients' address {CLIENT_ADDRESS}")),
-        moment(
-            gap.map(|gap| gap.end),
-            "client",
-            Ink::Good,
-            format!("first row acknowledged by {new}"),
-        ),
-        moment(streams, third, Ink::Standby, format!("streams from {new}")),
-        moment(synchronous, third, Ink::Standby, "is the synchronous standby".into()),
-    ])
+    let mut moments = vec![
+        client(gap.map(|gap| gap.start), Ink::Normal, format!("last row acknowledged by {old}")),
+        moment(Some(killed), old, Ink::Bad, fault.into()),
+    ];
+    moments.extend(search.end_of_the_old());
+    moments.extend(search.promotion());
+    let end = gap.map(|gap| gap.end);
+    moments.push(client(end, Ink::Good, format!("first row acknowledged by {new}")));
+    moments.extend(search.standbys());
+    in_order(moments)
+}
+
+fn moment(at: Option<SystemTime>, who: &str, ink: Ink, what: String) -> Moment {
+    Moment { at, who: who.into(), what, ink }
+}
+
+impl Search<'_> {
+    fn action(&self, host: &str, resource: &str, action: &str) -> Option<&ActionRecord> {
+        find(&self.actions, host, resource, action, self.from)
+    }
+
+    fn log(&self, host: &str, words: &str) -> Option<SystemTime> {
+        let log = self.cluster.host(host).read_file(PG_LOG).ok()?;
+        server_log::first(&log, self.from, words)
+    }
+
+    fn event(&self, is_it: impl Fn(&str) -> bool) -> Option<SystemTime> {
+        let mut found = self.events.iter().filter(|event| is_it(&event.line.text));
+        found.find(|event| event.line.at >= self.from).map(|event| event.line.at)
+    }
+
+    /// How the cluster notices, and what it does to the old primary.
+    fn end_of_the_old(&self) -> Vec<Moment> {
+        let old = &self.players.old;
+        match self.players.fault {
+            Fault::Postmaster => {
+                let noticed = noticed(&self.events, old, self.from);
+                let says = "the monitor says \"not running\" (Pacemaker looks every 9 s)";
+                let demote = self.action(old, RESOURCE, "demote");
+                let at = demote.map(|record| record.when);
+                vec![
+                    moment(noticed, old, Ink::Normal, says.into()),
+                    moment(at, old, Ink::Normal, format!("demoted{}", took(demote))),
+                ]
+            }
+            Fault::Power => {
+                let asked = self.event(|text| text.starts_with("Requesting fencing"));
+                let fenced =
+                    self.event(|text| text.starts_with(&format!("Peer {old} was terminated")));
+                vec![
+                    moment(
+                        asked,
+                        old,
+                        Ink::Normal,
+                        "the others miss it and ask for fencing".into(),
+                    ),
+                    moment(fenced, old, Ink::Normal, "fenced: it is certain to be off".into()),
+                ]
+            }
+        }
+    }
+
+    fn promotion(&self) -> Vec<Moment> {
+        let new = &self.players.new;
+        let promote = self.action(new, RESOURCE, "promote");
+        let end = promote.map(|record| record.when);
+        let address = self.action(new, CLIENT_RESOURCE, "start").map(|record| record.when);
+        let accepts = format!("promote ends{}: PostgreSQL accepts writes", took(promote));
+        vec![
+            moment(promote.map(begun), new, Ink::Standby, "promote begins".into()),
+            moment(end, new, Ink::Standby, accepts),
+            moment(
+                address,
+                new,
+                Ink::Standby,
+                format!("has the clients' address {CLIENT_ADDRESS}"),
+            ),
+        ]
+    }
+
+    fn standbys(&self) -> Vec<Moment> {
+        let Players { old, new, third, .. } = self.players;
+        let mut moments = Vec::new();
+        if let Some(start) = self.action(old, RESOURCE, "start") {
+            let (ink, what) = match start.result {
+                ActionResult::Exit(0) => (Ink::Standby, "is started again, as a standby"),
+                ActionResult::Exit(_) | ActionResult::NotDone(_) => (Ink::Bad, "refuses to start"),
+            };
+            moments.push(moment(Some(start.when), old, ink, what.into()));
+        }
+        let streams = self.log(third, "started streaming WAL from primary");
+        moments.push(moment(streams, third, Ink::Standby, format!("streams from {new}")));
+        let synchronous = |host: &String| {
+            let words = format!("\"{host}\" is now a synchronous standby");
+            self.log(new, &words).map(|at| (at, host.clone()))
+        };
+        let first = [old, third].into_iter().filter_map(synchronous).min();
+        let (at, host) = first.map_or((None, third.clone()), |(at, host)| (Some(at), host));
+        moments.push(moment(at, &host, Ink::Standby, "is the synchronous standby".into()));
+        moments
+    }
 }
 
 /// The time around the fault without an answer: the longest that was not over before it.
@@ -124,7 +196,7 @@ fn in_seconds(time: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use testbed::{ActionResult, Line};
+    use testbed::Line;
 
     fn at(seconds: u64) -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)

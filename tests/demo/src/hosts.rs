@@ -42,7 +42,7 @@ pub fn cast(state: &State, hosts: &[String]) -> Vec<Part> {
         } else if state.unpromoted().contains(&name) {
             (Role::Standby, in_words(status))
         } else {
-            (Role::Stopped, if state.is_online(name) { "" } else { "host is off" })
+            (Role::Stopped, if state.is_online(name) { "" } else { "(host off)" })
         };
         Part { host: host.clone(), role, note: note.to_owned() }
     };

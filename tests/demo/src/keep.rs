@@ -1,6 +1,6 @@
 //! The cluster stays up for a look around: says how, and waits for the end. Getting into a host is `enter`'s business.
 
-use crate::paint::{Ink, Paint};
+use crate::paint::{Ink, Paint, pad};
 use crate::progress::say;
 use crate::site::CLIENT_ADDRESS;
 use std::time::Duration;
@@ -13,10 +13,10 @@ fn suggestions(program: &str) -> Vec<(String, &'static str)> {
     let enter = |rest: &str| format!("{program} enter {rest}");
     let psql = format!("client psql -h {CLIENT_ADDRESS} -U postgres -c");
     vec![
-        (enter("pm01"), "a shell in a host"),
+        (enter("pm01"), "a shell"),
         (enter("pm02 crm_mon -1Afr"), "the cluster"),
-        (enter(&format!("{psql} 'table pg_stat_replication'")), "the standbys"),
-        (enter("pm02 less +G /var/log/pacemaker/pacemaker.log"), "the log"),
+        (enter(&format!("{psql} 'table pg_stat_replication'")), "standbys"),
+        (enter("pm02 tail -f /var/log/pacemaker/pacemaker.log"), "the log"),
         (enter("pm02 pkill -9 corosync"), "another fault"),
     ]
 }
@@ -33,13 +33,11 @@ pub fn wait_for_ctrl_c(cluster: &Cluster, paint: Paint) -> ! {
 
 fn invitation(program: &str, paint: Paint) -> String {
     let suggestions = suggestions(program);
-    let width = suggestions.iter().map(|(command, _)| command.len()).max().unwrap_or_default();
-    let mut text = format!(
-        "\n {}\n",
-        paint.ink(Ink::Strong, "The cluster is up. In another terminal, as root:")
-    );
+    let width = suggestions.iter().map(|(_, purpose)| purpose.len()).max().unwrap_or_default();
+    let lead = "The cluster is up. In another terminal, as root:";
+    let mut text = format!("\n {}\n", paint.ink(Ink::Strong, lead));
     for (command, purpose) in suggestions {
-        text += &format!("   {command:width$}   {}\n", paint.ink(Ink::Faint, purpose));
+        text += &format!("   {}  {command}\n", paint.ink(Ink::Faint, &pad(purpose, width)));
     }
     text += " A host that is fenced is switched on again, with Corosync and Pacemaker.\n";
     text + &format!(
@@ -48,10 +46,11 @@ fn invitation(program: &str, paint: Paint) -> String {
     )
 }
 
-/// This program, as it can be typed in the directory where one is now, or anywhere.
+/// This program, as it can be typed in the directory where one is now.
 fn program() -> String {
     let Ok(program) = std::env::current_exe() else { return "demo".into() };
-    program.display().to_string()
+    let here = std::env::current_dir().unwrap_or_default();
+    program.strip_prefix(here).unwrap_or(&program).display().to_string()
 }
 
 /// Fencing only switches off: somebody has to push the button.

@@ -42,7 +42,7 @@ fn show(options: &Options) -> Result<ExitCode, Error> {
     let paint = Paint::for_stdout();
     let progress = Progress::new(paint);
     let site = site::Site::find()?;
-    let (cluster, story) = story::tell(&site, &progress)?;
+    let (cluster, story) = story::tell(&site, options.fault, &progress)?;
     progress::say(&screen::render(&story, paint));
     if options.keep {
         keep::wait_for_ctrl_c(&cluster, paint);

@@ -1,6 +1,6 @@
 //! The command line. What the words do belongs elsewhere.
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 
 const MORE: &str = "\
 Run it as root, from the project's directory: `make demo` builds what it needs first. The hosts are
@@ -16,9 +16,21 @@ pub struct Options {
     /// Leaves the cluster up after the screen, until Ctrl-C
     #[arg(long)]
     pub keep: bool,
+    /// What befalls the primary
+    #[arg(long, value_enum, default_value_t = Fault::Postmaster)]
+    pub fault: Fault,
     /// What to do instead of the demo.
     #[command(subcommand)]
     pub command: Option<Command>,
+}
+
+/// What befalls the primary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Fault {
+    /// Its postmaster is killed (SIGKILL)
+    Postmaster,
+    /// Its host loses power, and is switched on again later
+    Power,
 }
 
 /// What else the program can do.

@@ -1,6 +1,7 @@
 //! The one screen at the end. It only draws: everything it shows is in the story.
 
 use crate::hosts;
+use crate::options::Fault;
 use crate::paint::{Ink, Paint, pad, wrap};
 use crate::sparkline;
 use crate::story::Story;
@@ -15,11 +16,15 @@ const AFTER: Duration = Duration::from_secs(3);
 /// Draws the screen.
 pub fn render(story: &Story, paint: Paint) -> String {
     let title = format!(
-        "pgsql-ha: three hosts, PostgreSQL {}, rep_mode=sync. The primary is killed under load.",
-        story.version
+        "pgsql-ha: three hosts, PostgreSQL {}, rep_mode=sync. {} under load.",
+        story.version,
+        match story.players.fault {
+            Fault::Postmaster => "The primary is killed",
+            Fault::Power => "The primary loses power",
+        }
     );
     let [before, after, now] = &story.scenes;
-    let rows: [(&str, &[_]); 3] = [("before", before), ("failover", after), ("now", now)];
+    let rows: [(&str, &[_]); 3] = [("before", before), ("after", after), ("now", now)];
     let mut lines =
         vec![String::new(), format!(" {}", paint.ink(Ink::Strong, &title)), String::new()];
     lines.extend(hosts::picture(&rows, paint));
@@ -73,7 +78,7 @@ fn writes(story: &Story, paint: Paint) -> Vec<String> {
     };
     let up = paint.glyphs().up;
     let labels = [
-        (fault, format!("{up} {} is killed", story.players.old)),
+        (fault, format!("{up} {} dies", story.players.old)),
         (end, format!("{up} {} acknowledges", story.players.new)),
     ];
     vec![
@@ -131,7 +136,10 @@ fn way_back(story: &Story, paint: Paint) -> Vec<String> {
             lines
                 .extend(wrap(text.split_whitespace(), WIDTH).iter().map(|line| format!(" {line}")));
         }
-        None => lines.push(format!(" {old} came back by itself.")),
+        None if story.recovered_in_place() => {
+            lines.push(format!(" {old} was up again before another took over: it is the primary."));
+        }
+        None => lines.push(format!(" {old} came back by itself, without a hand.")),
     }
     for step in &story.comeback.steps {
         let (mark, ink) =
@@ -172,8 +180,11 @@ fn verdict(story: &Story, paint: Paint) -> String {
     let old = &story.players.old;
     let took = story.took.as_secs_f64();
     if story.is_good() {
-        let words =
-            format!("{} No acknowledged row is lost, and {old} streams again.", glyphs.done);
+        let words = format!(
+            "{} No acknowledged row is lost, and {old} {}.",
+            glyphs.done,
+            if story.recovered_in_place() { "serves again" } else { "streams again" }
+        );
         format!(" {} All of it took {took:.0} s.", paint.ink(Ink::Good, &words))
     } else {
         let words =

@@ -4,6 +4,7 @@ use crate::comeback::{self, Comeback};
 use crate::error::Error;
 use crate::facts::{self, Players};
 use crate::hosts::{Part, cast, status};
+use crate::options::Fault;
 use crate::progress::Progress;
 use crate::site::{CLIENT_ADDRESS, CLIENT_RESOURCE, Site, wait};
 use crate::timeline::Moment;
@@ -13,6 +14,9 @@ use testbed::{Cluster, Ledger, LedgerReport, Outage, Signal, State};
 const SOON: Duration = Duration::from_secs(60);
 /// How long is written before the fault, so that the picture shows what is normal.
 const PRELUDE: Duration = Duration::from_secs(3);
+
+/// More than backends that outlive their postmaster for a moment can acknowledge.
+const ROWS_AFTER: usize = 100;
 
 /// What happened.
 pub struct Story {
@@ -45,23 +49,26 @@ pub struct Story {
 impl Story {
     /// Whether nothing is lost and everything works again.
     pub fn is_good(&self) -> bool {
-        self.lost == 0 && self.comeback.streams_as.is_some()
+        self.lost == 0 && (self.comeback.streams_as.is_some() || self.recovered_in_place())
+    }
+
+    /// Whether the primary was back before another could take over.
+    pub fn recovered_in_place(&self) -> bool {
+        self.players.old == self.players.new
     }
 }
 
 /// Boots a cluster, plays, and yields both.
-pub fn tell(site: &Site, progress: &Progress) -> Result<(Cluster, Story), Error> {
+pub fn tell(site: &Site, fault: Fault, progress: &Progress) -> Result<(Cluster, Story), Error> {
     let started = Instant::now();
     let cluster = set_the_stage(site, progress)?;
     let names: Vec<String> = cluster.hosts().iter().map(|host| host.name().to_owned()).collect();
     let (old, before) = first_primary(&cluster, progress)?;
     let ledger = write(&cluster, progress)?;
-    let (killed, after) = fail_over(&cluster, &old, &ledger, progress)?;
-    let new = after.promoted().first().copied().unwrap_or_default().to_owned();
-    let third = names.iter().find(|name| **name != old && **name != new);
-    let players = Players { old, third: third.cloned().unwrap_or_default(), new };
-    let comeback = comeback::bring_back(&cluster, site, &players, progress)?;
-    let now = cluster.state()?;
+    let (killed, after) = fail_over(&cluster, &old, fault, &ledger, progress)?;
+    let players = players(&names, fault, old, &after);
+    let comeback = comeback::bring_back(&cluster, site, &players, killed, progress)?;
+    let now = all_stream(&cluster, progress)?;
     let rows = ledger.acknowledged();
     wait(&cluster, "no rows at the end", SOON, || (ledger.acknowledged() > rows).then_some(()))?;
     let report = ledger.stop();
@@ -151,32 +158,62 @@ fn write(cluster: &Cluster, progress: &Progress) -> Result<Ledger, Error> {
     })
 }
 
-/// Kills the primary's postmaster, and waits until another serves with a synchronous standby.
+/// Hits the primary, and waits until one serves with a standby, the same or another.
 fn fail_over(
     cluster: &Cluster,
     old: &str,
+    fault: Fault,
     ledger: &Ledger,
     progress: &Progress,
 ) -> Result<(SystemTime, State), Error> {
     let host = cluster.host(old);
-    let killed = progress.stage(&format!("killing the postmaster of {old}"), || {
-        host.kill_postmaster(Signal::SIGKILL);
-        // Read afterwards: entering the host takes longer than the signal.
-        let killed = SystemTime::now();
-        Ok((format!("the postmaster of {old} is killed with SIGKILL"), killed))
-    })?;
-    let after = progress.stage("failing over", || {
-        let moved = |state: &State| {
-            serves(state) && primary(state).is_some_and(|name| name != old) && streaming(state) > 0
+    let (what, done) = match fault {
+        Fault::Postmaster => ("killing the postmaster of", "the postmaster is killed with SIGKILL"),
+        Fault::Power => ("cutting the power of", "the power is cut"),
+    };
+    let killed = progress.stage(&format!("{what} {old}"), || {
+        // Cutting the power starts with silence; a signal ends with the kill.
+        let before = SystemTime::now();
+        let killed = match fault {
+            Fault::Postmaster => {
+                host.kill_postmaster(Signal::SIGKILL);
+                SystemTime::now()
+            }
+            Fault::Power => {
+                host.power_off();
+                before
+            }
         };
-        let state = wait(cluster, "no failover", SOON * 2, || cluster.state().ok().filter(moved))?;
-        let (rows, name) = (ledger.acknowledged(), primary(&state).unwrap_or_default());
-        wait(cluster, "nobody can write after the failover", SOON, || {
+        Ok((format!("{old}: {done}"), killed))
+    })?;
+    let rows = ledger.acknowledged() + ROWS_AFTER;
+    let after = progress.stage("failing over", || {
+        wait(cluster, "nobody can write after the fault", SOON * 2, || {
             (ledger.acknowledged() > rows).then_some(())
         })?;
-        Ok((format!("{name} is the primary, rows are written again"), state))
+        let state = wait(cluster, "no primary with its address after the fault", SOON, || {
+            cluster.state().ok().filter(serves)
+        })?;
+        let name = primary(&state).unwrap_or_default();
+        let again = if name == old { "is the primary again" } else { "is the new primary" };
+        Ok((format!("{name} {again}, rows are written"), state))
     })?;
     Ok((killed, after))
+}
+
+fn players(names: &[String], fault: Fault, old: String, after: &State) -> Players {
+    let new = primary(after).unwrap_or_default();
+    let mut others = names.iter().filter(|name| **name != old && **name != new);
+    Players { fault, third: others.next().cloned().unwrap_or_default(), old, new }
+}
+
+/// Waits until the cluster is whole again.
+fn all_stream(cluster: &Cluster, progress: &Progress) -> Result<State, Error> {
+    progress.stage("waiting until both standbys stream", || {
+        let ready = || cluster.state().ok().filter(|state| serves(state) && streaming(state) == 2);
+        let state = wait(cluster, "the standbys do not stream", SOON, ready)?;
+        Ok(("the cluster is whole: a primary and two streaming standbys".into(), state))
+    })
 }
 
 /// Lost rows, rows without an answer that are there, and whether the old primary has all in the end.

@@ -37,6 +37,7 @@ pub struct LedgerPlan {
     port: u16,
     writers: usize,
     pause: Duration,
+    connect_limit: Duration,
 }
 
 /// A ledger that is being written.
@@ -88,19 +89,20 @@ pub struct LedgerReport {
 }
 
 impl LedgerPlan {
+    const fn new(netns: PathBuf, address: String, port: u16) -> Self {
+        let (pause, connect_limit) = (Duration::from_millis(2), CONNECT_LIMIT);
+        Self { netns, address, port, writers: 1, pause, connect_limit }
+    }
+
     /// A client of its own, writing to an address of the cluster.
     pub fn from_client(cluster: &Cluster, address: &str) -> Self {
         let netns = cluster.shared.network.netns(Port::Client);
-        let port = cluster.shared.options.pg_port;
-        let pause = Duration::from_millis(2);
-        Self { netns, address: address.to_owned(), port, writers: 1, pause }
+        Self::new(netns, address.to_owned(), cluster.shared.options.pg_port)
     }
 
     /// A client inside a host, writing to the server there.
     pub fn inside(host: &Host) -> Self {
-        let port = host.shared.options.pg_port;
-        let pause = Duration::from_millis(2);
-        Self { netns: host.netns(), address: "127.0.0.1".into(), port, writers: 1, pause }
+        Self::new(host.netns(), "127.0.0.1".into(), host.shared.options.pg_port)
     }
 
     /// That many writers at once (default: one).
@@ -112,6 +114,12 @@ impl LedgerPlan {
     /// How long each rests after an answer (default: 2 ms).
     pub const fn pause(mut self, pause: Duration) -> Self {
         self.pause = pause;
+        self
+    }
+
+    /// How long an attempt to connect may take (default: 700 ms); what is sent to an address that moves is lost.
+    pub const fn connect_limit(mut self, connect_limit: Duration) -> Self {
+        self.connect_limit = connect_limit;
         self
     }
 
@@ -130,6 +138,7 @@ impl LedgerPlan {
                 netns: self.netns.clone(),
                 address,
                 pause: self.pause,
+                connect_limit: self.connect_limit,
                 stop: Arc::clone(&stop),
                 notes: Arc::clone(&notes),
             };
@@ -237,6 +246,7 @@ struct Writer {
     netns: PathBuf,
     address: SocketAddr,
     pause: Duration,
+    connect_limit: Duration,
     stop: Arc<AtomicBool>,
     notes: Arc<Mutex<LedgerReport>>,
 }
@@ -247,7 +257,7 @@ impl Writer {
             // Entered anew each time, because a host that was switched off and on has a new namespace.
             let connected =
                 namespace::enter(&self.netns).map_err(|error| error.to_string()).and_then(|()| {
-                    Session::connect(self.address, CONNECT_LIMIT).map_err(|error| error.to_string())
+                    Session::connect(self.address, self.connect_limit).map_err(|error| error.to_string())
                 });
             match connected {
                 Ok(session) => self.write(session),

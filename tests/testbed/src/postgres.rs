@@ -55,6 +55,7 @@ impl Cluster {
             "{:?}",
             (
                 &options.release_tree,
+                &options.shares,
                 &options.bindir,
                 &options.pgdata,
                 options.pg_port,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::testing::{Scene, node};
+use super::scene::{Scene, node};
 use crate::model::action::Action;
 use crate::model::cluster::Membership;
 use crate::model::instance::{Answer, DataDirectory, Postmaster, Refusal};
@@ -170,7 +170,7 @@ fn promote_never_touches_unfit_data() {
             let fit = match &scene.seen.cluster {
                 ClusterView::Seen(_) => {
                     let recorded = scene.node("pm01").data_status.clone();
-                    super::candidate::is_fit(mode, recorded.as_ref())
+                    crate::decide::candidate::is_fit(mode, recorded.as_ref())
                 }
                 ClusterView::NotAsked | ClusterView::Unavailable(_) => false,
             };

@@ -1,6 +1,6 @@
 //! The primary's bookkeeping: what is written when a standby comes or goes, and in which order.
 
-use crate::decide::testing::{END, Scene, node, row};
+use super::scene::{END, Scene, node, row};
 use crate::model::action::Action;
 use crate::model::cluster::{Membership, NoQuorumPolicy};
 use crate::model::settings::ReplicationMode::{Async, Sync};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::decide;
+use crate::decide::decide;
 use crate::model::action::Action;
 use crate::model::cluster::{Cluster, ClusterNode, ClusterRole, Membership, NoQuorumPolicy};
 use crate::model::instance::{
@@ -77,6 +77,8 @@ fn cluster_node(name: &str) -> ClusterNode {
     ClusterNode {
         name: node(name),
         membership: Membership::Member,
+        votes: true,
+        standby: false,
         role: ClusterRole::Unpromoted,
         status: Some(InstanceStatus::Alone),
         data_status: None,
@@ -145,6 +147,7 @@ impl Scene {
             ],
             synchronous_standby_names: names.into(),
             slots: Vec::new(),
+            commits_obey: true,
         };
         let mut scene = Self::new(mode, "pm01", Answer::Primary(report));
         scene.seen.files.sync_names = Some(SyncNames::parse(names));
@@ -268,6 +271,10 @@ impl Scene {
             _ => {}
         }
         let ended = self.seen.time.elapsed;
+        if step == Step::Reload {
+            // Signals take a moment to arrive.
+            self.seen.time.elapsed += Duration::from_millis(200);
+        }
         self.seen.taken.0.push(Attempt { step, ended, error: None });
     }
 

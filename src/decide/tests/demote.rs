@@ -1,0 +1,102 @@
+//! Demote.
+
+use super::scene::{END, Scene, node};
+use super::verdicts::{STARTING, SUCCESS};
+use crate::model::action::Action;
+use crate::model::cluster::Membership;
+use crate::model::instance::{Answer, ControlData, ControlState, Postmaster};
+use crate::model::settings::ReplicationMode::Sync;
+use crate::model::status::InstanceStatus;
+use crate::model::step::{ShutdownMode, Step};
+use crate::model::sync_names::SyncNames;
+use crate::model::verdict::Verdict;
+use crate::model::wal::Timeline;
+use std::time::Duration;
+
+fn shut_down_cleanly(scene: &mut Scene) {
+    let fast = Step::Shutdown(ShutdownMode::Fast);
+    while let Verdict::Do(step) = scene.decide(Action::Demote) {
+        let is_last = step == fast;
+        scene.take(step);
+        if is_last {
+            break;
+        }
+    }
+    scene.seen.instance.control = Some(ControlData {
+        system_identifier: 1,
+        state: ControlState::ShutDown,
+        timeline: Timeline(1),
+        checkpoint: END,
+    });
+}
+
+#[test]
+fn a_demoted_primary_comes_back_as_a_standby() {
+    let mut scene = Scene::primary(Sync);
+    scene.settings.stop_escalate = Duration::ZERO;
+    scene.seen.files.standby_settings = false;
+    shut_down_cleanly(&mut scene);
+    let (steps, end) = scene.run(Action::Demote);
+    assert_eq!(
+        steps,
+        [
+            Step::PrepareDirectories,
+            Step::WriteSyncNames(SyncNames::nobody()),
+            Step::WriteStandbySettings,
+            Step::Launch,
+        ]
+    );
+    assert_eq!(end, STARTING);
+    scene.seen.instance = Scene::standby(Sync, "pm01").seen.instance;
+    let (steps, end) = scene.run(Action::Demote);
+    assert_eq!(steps, [Step::SetStatus(node("pm01"), InstanceStatus::Alone)]);
+    assert_eq!(end, SUCCESS);
+}
+
+#[test]
+fn a_demoted_primary_stays_stopped_when_it_is_stopped_anyway() {
+    let mut scene = Scene::primary(Sync);
+    scene.seen.notification.present = true;
+    scene.seen.notification.stop = vec![node("pm01")];
+    scene.seen.notification.unpromoted = vec![node("pm02")];
+    shut_down_cleanly(&mut scene);
+    let (steps, end) = scene.run(Action::Demote);
+    assert!(!steps.contains(&Step::Launch), "{steps:?}");
+    assert!(!steps.contains(&Step::RemoveLock), "pm02 may be promoted: {steps:?}");
+    assert_eq!(end, SUCCESS);
+}
+
+#[test]
+fn the_last_primary_leaves_no_lock_when_nobody_is_out_of_sight() {
+    for (membership, removed) in [(Membership::Member, true), (Membership::Lost, false)] {
+        let mut scene = Scene::primary(Sync);
+        scene.seen.notification.present = true;
+        scene.seen.notification.stop = vec![node("pm01")];
+        scene.node("pm03").membership = membership;
+        shut_down_cleanly(&mut scene);
+        let (steps, _) = scene.run(Action::Demote);
+        assert_eq!(steps.contains(&Step::RemoveLock), removed, "{membership:?}");
+    }
+}
+
+#[test]
+fn a_dead_primary_is_demoted_without_being_started() {
+    let mut scene = Scene::primary(Sync);
+    scene.seen.instance.postmaster = Postmaster::Absent;
+    scene.seen.instance.answer = Answer::NotAsked;
+    let (steps, end) = scene.run(Action::Demote);
+    assert!(!steps.contains(&Step::Launch), "{steps:?}");
+    assert!(steps.contains(&Step::SetStatus(node("pm01"), InstanceStatus::Stopped)));
+    assert_eq!(end, SUCCESS);
+}
+
+#[test]
+fn a_standby_that_cannot_start_does_not_fail_the_demotion() {
+    let mut scene = Scene::primary(Sync);
+    shut_down_cleanly(&mut scene);
+    scene.run(Action::Demote);
+    scene.seen.instance.last_fatal = Some("FATAL:  no".into());
+    let (steps, end) = scene.run(Action::Demote);
+    assert_eq!(steps, [Step::SetStatus(node("pm01"), InstanceStatus::Stopped)]);
+    assert_eq!(end, SUCCESS);
+}

@@ -1,0 +1,113 @@
+//! Monitor: what it answers, and what it records.
+
+use super::scene::{Scene, node};
+use super::verdicts::{NOT_RUNNING, SUCCESS, failed};
+use crate::model::action::Action;
+use crate::model::cluster::ClusterRole;
+use crate::model::instance::{Answer, DataDirectory, Lock, Postmaster, Refusal};
+use crate::model::observation::ClusterView;
+use crate::model::settings::ReplicationMode::{self, Async, Sync};
+use crate::model::status::{DataStatus, InstanceStatus, PromotionScore};
+use crate::model::step::Step;
+use crate::model::verdict::{Failure, Outcome, Reason, Verdict};
+use crate::model::wal::Timeline;
+use std::path::PathBuf;
+use std::time::Duration;
+
+#[test]
+fn monitor_answers_by_what_it_finds() {
+    use Refusal::{Full, Other, ShuttingDown, StartingUp};
+    let up = Postmaster::Running { pid: 1 };
+    let wait = |reason| Verdict::Wait(reason);
+    let refused = |why: &str| failed(Failure::NotAccepting(why.into()));
+    // (postmaster, answer, is a standby by its mark, verdict)
+    let table = [
+        (Postmaster::Absent, Answer::NotAsked, false, NOT_RUNNING),
+        (Postmaster::Orphans { count: 2 }, Answer::NotAsked, false, NOT_RUNNING),
+        (Postmaster::Unknown, Answer::NotAsked, false, wait(Reason::ServerAnswers)),
+        (up, Answer::Refused(StartingUp), true, SUCCESS),
+        (up, Answer::Refused(StartingUp), false, wait(Reason::ServerStarts)),
+        (up, Answer::Refused(ShuttingDown), true, wait(Reason::ServerStops)),
+        (up, Answer::Refused(Other("no".into())), false, wait(Reason::ServerAnswers)),
+        (up, Answer::Silent("late".into()), false, wait(Reason::ServerAnswers)),
+        (
+            up,
+            Answer::MonitorSqlFailed("42P01".into()),
+            false,
+            failed(Failure::MonitorSql("42P01".into())),
+        ),
+    ];
+    for (postmaster, answer, mark, verdict) in table {
+        let mut scene = Scene::standby(Sync, "pm02");
+        scene.seen.instance.postmaster = postmaster;
+        scene.seen.instance.answer = answer.clone();
+        scene.seen.files.standby_mark = mark;
+        assert_eq!(scene.decide(Action::Monitor), verdict, "{postmaster:?} {answer:?} {mark}");
+    }
+    let mut scene = Scene::standby(Sync, "pm02");
+    scene.seen.time.elapsed = Duration::from_secs(6);
+    scene.seen.instance.answer = Answer::Refused(Other("no".into()));
+    assert_eq!(scene.decide(Action::Monitor), refused("no"), "no hiccup any more");
+    scene.seen.instance.answer = Answer::Refused(Full);
+    assert_eq!(scene.run(Action::Monitor).1, SUCCESS, "busy is alive");
+    scene.seen.files.standby_mark = false;
+    assert_eq!(scene.decide(Action::Monitor), Verdict::Done(Outcome::RunningPromoted));
+    scene.seen.instance.answer = Answer::Silent("late".into());
+    assert_eq!(scene.decide(Action::Monitor), failed(Failure::Silent("late".into())));
+}
+
+#[test]
+fn a_primary_does_not_fail_for_a_silent_cluster() {
+    let mut scene = Scene::primary(Sync);
+    scene.seen.cluster = ClusterView::Unavailable("timed out".into());
+    assert_eq!(scene.decide(Action::Monitor), Verdict::Done(Outcome::RunningPromoted));
+}
+
+#[test]
+fn an_unreadable_data_directory_is_broken_and_not_merely_absent() {
+    let mut scene = Scene::stopped(Sync, "pm02");
+    scene.seen.instance.data_directory = DataDirectory::Unreadable("EIO".into());
+    let broken = failed(Failure::DataDirectoryUnreadable(PathBuf::from("/data"), "EIO".into()));
+    assert_eq!(scene.decide(Action::Monitor), broken);
+    scene.seen.probe = true;
+    assert_eq!(scene.decide(Action::Monitor), NOT_RUNNING, "a probe may run anywhere");
+}
+
+#[test]
+fn an_instance_without_replication_needs_no_cluster() {
+    for mode in [ReplicationMode::None, ReplicationMode::Slave] {
+        for mut scene in [Scene::primary(mode), Scene::standby(mode, "pm01")] {
+            scene.seen.cluster = ClusterView::NotAsked;
+            assert_eq!(scene.decide(Action::Monitor), SUCCESS);
+        }
+    }
+}
+
+#[test]
+fn lost_scores_and_records_are_made_again() {
+    let mut scene = Scene::primary(Async);
+    let me = scene.node("pm01");
+    (me.score, me.status, me.data_status) = (None, None, None);
+    let (steps, _) = scene.run(Action::Monitor);
+    assert_eq!(
+        steps,
+        [
+            Step::SetDataStatus(node("pm01"), DataStatus::Latest),
+            Step::SetStatus(node("pm01"), InstanceStatus::Primary),
+            Step::SetScore(node("pm01"), PromotionScore::PROMOTE_ME),
+        ]
+    );
+}
+
+#[test]
+fn a_streaming_standby_on_a_later_timeline_needs_no_lock() {
+    for (own, received, removed) in [(Some(1), 2, true), (Some(2), 2, false), (None, 2, false)] {
+        let mut scene = Scene::standby(Sync, "pm02");
+        scene.node("pm01").role = ClusterRole::Promoted;
+        scene.seen.files.lock = Some(Lock { timeline: own.map(Timeline) });
+        scene.stream_from(received);
+        let (steps, end) = scene.run(Action::Monitor);
+        assert_eq!(steps.contains(&Step::RemoveLock), removed, "{own:?} {received}");
+        assert_eq!(end, SUCCESS);
+    }
+}

@@ -1,0 +1,127 @@
+//! Promote.
+
+use super::scene::{END, Scene, node, position};
+use super::verdicts::{STARTING, SUCCESS, failed, primary_report};
+use crate::model::action::Action;
+use crate::model::cluster::Membership;
+use crate::model::observation::ClusterView;
+use crate::model::settings::ReplicationMode::{self, Async, Sync};
+use crate::model::status::{DataStatus, InstanceStatus, PromotionScore};
+use crate::model::step::{ShutdownMode, Step};
+use crate::model::verdict::{Failure, Reason, Verdict};
+use crate::model::wal::{Lsn, Timeline};
+use std::time::Duration;
+
+#[test]
+fn promote_records_the_others_before_it_touches_the_server() {
+    let mut scene = Scene::standby(Sync, "pm02");
+    scene.settings.replication_slot_name = "s".into();
+    scene.node("pm02").data_status = Some(DataStatus::StreamingSync);
+    scene.node("pm03").data_status = Some(DataStatus::StreamingAsync);
+    scene.node("pm01").membership = Membership::Down;
+    scene.node("pm01").data_status = Some(DataStatus::Latest);
+    scene.node("pm01").score = None;
+    let (steps, end) = scene.run(Action::Promote);
+    assert_eq!(
+        steps,
+        [
+            Step::SetDataStatus(node("pm01"), DataStatus::Disconnected),
+            Step::SetDataStatus(node("pm03"), DataStatus::Disconnected),
+            Step::SetDataStatus(node("pm02"), DataStatus::Latest),
+            Step::CreateLock(Timeline(2)),
+            Step::SetBaseline(Some(END)),
+            Step::PromoteServer,
+        ]
+    );
+    assert_eq!(end, Verdict::Wait(Reason::PromotionEnds));
+
+    scene.seen.instance.answer = primary_report();
+    let (steps, end) = scene.run(Action::Promote);
+    let slots = steps.iter().filter(|step| matches!(step, Step::CreateSlot(_))).count();
+    assert_eq!(slots, 2);
+    assert_eq!(
+        steps[slots..],
+        [
+            Step::SetScore(node("pm02"), PromotionScore::PROMOTE_ME),
+            Step::SetStatus(node("pm02"), InstanceStatus::Primary),
+        ]
+    );
+    assert_eq!(end, SUCCESS);
+}
+
+#[test]
+fn promote_refuses_data_that_is_not_fit() {
+    for status in [DataStatus::Disconnected, DataStatus::StreamingAsync] {
+        let mut scene = Scene::standby(Sync, "pm02");
+        scene.node("pm02").data_status = Some(status.clone());
+        assert_eq!(scene.decide(Action::Promote), failed(Failure::DataOutOfDate(status)));
+    }
+}
+
+#[test]
+fn promote_fetches_wal_that_a_peer_has_beyond_ours() {
+    let ahead = position(1, END.0 + 800);
+    let mut scene = Scene::standby(Sync, "pm02");
+    scene.node("pm02").data_status = Some(DataStatus::StreamingSync);
+    scene.node("pm03").data_status = Some(DataStatus::StreamingPotential);
+    scene.node("pm03").wal_position = Some(ahead);
+    let follow = Step::FollowPeer(node("pm03"));
+    assert_eq!(scene.decide(Action::Promote), Verdict::Do(follow.clone()));
+    scene.take(follow);
+    let waits = Verdict::Wait(Reason::WalOfPeer(node("pm03"), ahead));
+    assert_eq!(scene.decide(Action::Promote), waits);
+    scene.standby_report().wal_end = ahead.lsn;
+    let (steps, _) = scene.run(Action::Promote);
+    assert_eq!(steps.last(), Some(&Step::PromoteServer));
+}
+
+#[test]
+fn before_postgresql_13_a_candidate_restarts_to_fetch_wal_and_only_then() {
+    let mut scene = Scene::standby(Sync, "pm02");
+    scene.seen.instance.conninfo_reloads = false;
+    scene.node("pm03").wal_position = Some(position(1, END.0 + 800));
+    let instance = scene.seen.instance.clone();
+    let (steps, end) = scene.run(Action::Promote);
+    let follow = Step::FollowPeer(node("pm03"));
+    assert_eq!(steps, [follow, Step::Shutdown(ShutdownMode::Fast), Step::Launch]);
+    assert_eq!(end, STARTING);
+    scene.seen.instance = instance;
+    scene.standby_report().wal_end = Lsn(END.0 + 800);
+    let (steps, _) = scene.run(Action::Promote);
+    assert_eq!(steps.last(), Some(&Step::PromoteServer));
+}
+
+#[test]
+fn promote_gives_up_only_where_acknowledged_wal_would_be_lost() {
+    let ahead = position(1, END.0 + 800);
+    for (mode, status, refuses) in
+        [(Sync, DataStatus::StreamingPotential, false), (Async, DataStatus::StreamingAsync, true)]
+    {
+        let mut scene = Scene::standby(mode, "pm02");
+        scene.node("pm02").data_status = Some(DataStatus::StreamingSync);
+        scene.node("pm03").data_status = Some(status);
+        scene.node("pm03").wal_position = Some(ahead);
+        scene.take(Step::FollowPeer(node("pm03")));
+        scene.seen.time.elapsed = Duration::from_secs(30);
+        let refusal = failed(Failure::PeerAhead(node("pm03"), ahead, position(1, END.0)));
+        assert_eq!(scene.decide(Action::Promote) == refusal, refuses, "{mode:?}");
+    }
+}
+
+#[test]
+fn promote_needs_the_record_of_the_others() {
+    let mut scene = Scene::standby(Sync, "pm02");
+    let record = Step::SetDataStatus(node("pm01"), DataStatus::Disconnected);
+    scene.fail(record.clone());
+    assert_eq!(scene.decide(Action::Promote), Verdict::Do(record), "it tries again");
+    scene.seen.cluster = ClusterView::Unavailable("late".into());
+    assert_eq!(scene.decide(Action::Promote), Verdict::Wait(Reason::ClusterAnswers));
+}
+
+#[test]
+fn promote_and_demote_need_a_replication_mode() {
+    for action in [Action::Promote, Action::Demote] {
+        let scene = Scene::primary(ReplicationMode::None);
+        assert_eq!(scene.decide(action), failed(Failure::NoReplication));
+    }
+}

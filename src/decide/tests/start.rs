@@ -1,0 +1,118 @@
+//! Start.
+
+use super::scene::{END, Scene, node, position};
+use super::verdicts::{STARTING, SUCCESS, failed, out_of_time};
+use crate::model::action::Action;
+use crate::model::cluster::{ClusterRole, Membership};
+use crate::model::instance::{Answer, Lock, Refusal};
+use crate::model::settings::ReplicationMode::{self, Sync};
+use crate::model::status::{DataStatus, InstanceStatus, PromotionScore};
+use crate::model::step::Step;
+use crate::model::sync_names::SyncNames;
+use crate::model::verdict::Failure;
+use crate::model::wal::Timeline;
+use std::time::Duration;
+
+#[test]
+fn start_makes_a_standby_of_a_stopped_instance() {
+    let mut scene = Scene::stopped(Sync, "pm02");
+    scene.seen.files.standby_settings = false;
+    scene.seen.files.sync_names = None;
+    let (steps, end) = scene.run(Action::Start);
+    assert_eq!(
+        steps,
+        [
+            Step::SetStatus(node("pm02"), InstanceStatus::Stopped),
+            Step::SetScore(node("pm02"), PromotionScore::Never),
+            Step::PrepareDirectories,
+            Step::WriteSyncNames(SyncNames::nobody()),
+            Step::WriteStandbySettings,
+            Step::Launch,
+        ]
+    );
+    assert_eq!(end, STARTING);
+
+    scene.seen.instance = Scene::standby(Sync, "pm02").seen.instance;
+    let (steps, end) = scene.run(Action::Start);
+    let said = Step::SetPosition(Some(position(1, END.0)));
+    assert_eq!(steps, [Step::SetStatus(node("pm02"), InstanceStatus::Alone), said]);
+    assert_eq!(end, SUCCESS);
+}
+
+#[test]
+fn start_fails_at_once_when_the_server_dies() {
+    let mut scene = Scene::stopped(ReplicationMode::None, "pm01");
+    assert_eq!(scene.run(Action::Start).1, STARTING);
+    scene.seen.instance.last_fatal = Some("FATAL:  no".into());
+    let died = failed(Failure::ServerDied(Some("FATAL:  no".into())));
+    assert_eq!(scene.decide(Action::Start), died);
+    scene.seen.instance.last_fatal = None;
+    scene.seen.time.elapsed = Duration::from_secs(1);
+    assert_eq!(scene.decide(Action::Start), failed(Failure::ServerDied(None)));
+}
+
+#[test]
+fn start_does_not_end_a_standby_that_still_recovers() {
+    let mut scene = Scene::standby(Sync, "pm02");
+    scene.seen.instance.answer = Answer::Refused(Refusal::StartingUp);
+    assert_eq!(scene.decide(Action::Start), STARTING);
+    out_of_time(&mut scene);
+    assert_eq!(scene.decide(Action::Start), SUCCESS);
+}
+
+#[test]
+fn a_locked_node_starts_only_as_the_last_primary_with_everybody_in_sight() {
+    // (own record, primary, membership of pm03) -> starts
+    let table = [
+        (Some(DataStatus::Latest), None, Membership::Member, true),
+        (Some(DataStatus::Latest), Some("pm03"), Membership::Member, false),
+        (Some(DataStatus::Disconnected), None, Membership::Member, false),
+        (None, None, Membership::Member, false),
+        (Some(DataStatus::Latest), None, Membership::Down, true),
+    ];
+    for (status, primary, membership, starts) in table {
+        let mut scene = Scene::stopped(Sync, "pm01");
+        scene.seen.files.lock = Some(Lock { timeline: Some(Timeline(1)) });
+        scene.node("pm01").data_status = status.clone();
+        if let Some(name) = primary {
+            scene.node(name).role = ClusterRole::Promoted;
+        }
+        scene.node("pm03").membership = membership;
+        let (steps, end) = scene.run(Action::Start);
+        assert_eq!(steps.contains(&Step::Launch), starts, "{status:?} {primary:?}");
+        let locked = failed(Failure::Locked {
+            lock: "/tmpdir/PGSQL.lock".into(),
+            data_status: status,
+            primary: primary.map(node),
+        });
+        assert_eq!(end, if starts { STARTING } else { locked });
+    }
+}
+
+#[test]
+fn of_two_nodes_the_last_primary_starts_only_beside_the_other() {
+    for (membership, starts) in [(Membership::Member, true), (Membership::Lost, false)] {
+        let mut scene = Scene::stopped(Sync, "pm01");
+        scene.settings.node_list.truncate(2);
+        scene.cluster().nodes.truncate(2);
+        scene.seen.files.lock = Some(Lock { timeline: None });
+        scene.node("pm01").data_status = Some(DataStatus::Latest);
+        scene.node("pm02").membership = membership;
+        let (steps, _) = scene.run(Action::Start);
+        assert_eq!(steps.contains(&Step::Launch), starts, "{membership:?}");
+    }
+}
+
+#[test]
+fn start_refuses_what_defeats_the_agents_settings() {
+    let mut scene = Scene::standby(Sync, "pm02");
+    scene.standby_report().synchronous_standby_names = "other".into();
+    assert_eq!(scene.run(Action::Start).1, failed(Failure::ForeignSyncNames("other".into())));
+    let mut scene = Scene::standby(Sync, "pm02");
+    scene.standby_report().primary_conninfo = Some("host=elsewhere".into());
+    scene.standby_report().conninfo_overridden = true;
+    let overridden = failed(Failure::ConninfoOverridden("host=elsewhere".into()));
+    assert_eq!(scene.run(Action::Start).1, overridden);
+    let scene = Scene::primary(Sync);
+    assert_eq!(scene.decide(Action::Start), failed(Failure::AlreadyPrimary));
+}
