@@ -23,15 +23,15 @@ fn all_scenarios(debian: Debian, roles: Roles) {
     let mut report = Report::new(&key, &scenarios);
     let site = Site::of_release(debian);
     report.runs(&format!("{} | ours, {names}", site.versions()));
-    report.play(BRING_UP, || {
+    report.play(BRING_UP, |_| {
         site.configure(roles, |text| text);
         site.settled("pm01", &["pm02", "pm03"]);
     });
-    report.play(SCORES, || pacemaker_takes_the_scores(&site));
-    let primary = report.play(FAILOVER, || scenario::failover(&site, "pm01"));
-    let primary = report.play(SWITCHOVER, || scenario::switchover(&site));
-    report.play(STANDBY, || scenario::standby_away_and_back(&site, &primary));
-    report.play(WHOLE_STOP, || scenario::whole_stop(&site, &primary));
+    report.play(SCORES, |_| pacemaker_takes_the_scores(&site));
+    scenario::failover(&site, &mut report, FAILOVER, "pm01");
+    let primary = report.play(SWITCHOVER, |_| scenario::switchover(&site));
+    report.play(STANDBY, |_| scenario::standby_away_and_back(&site, &primary));
+    report.play(WHOLE_STOP, |_| scenario::whole_stop(&site, &primary));
     site.assert_quick();
 }
 

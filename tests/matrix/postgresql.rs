@@ -18,17 +18,17 @@ fn all_scenarios(major: u32) {
     let mut report = Report::new(&format!("1-postgresql-{major}"), &scenarios);
     let site = Site::of_postgresql(major);
     report.runs(&format!("{} | ours", site.versions()));
-    report.play(FIRST_START, || {
+    report.play(FIRST_START, |_| {
         site.configure(Roles::New, |text| text);
         site.settled("pm01", &["pm02", "pm03"]);
         mark_is_that_of_the_version(&site, major);
     });
-    report.play(SLOTS, || scenario::slots_are_active(&site, "pm01"));
-    report.play(STANDBY, || scenario::standby_away_and_back(&site, "pm01"));
-    let primary = report.play(FAILOVER, || scenario::failover(&site, "pm01"));
-    report.play(SLOTS_AFTERWARDS, || scenario::slots_are_active(&site, &primary));
-    let primary = report.play(SWITCHOVER, || scenario::switchover(&site));
-    report.play(WHOLE_STOP, || scenario::whole_stop(&site, &primary));
+    report.play(SLOTS, |_| scenario::slots_are_active(&site, "pm01"));
+    report.play(STANDBY, |_| scenario::standby_away_and_back(&site, "pm01"));
+    let primary = scenario::failover(&site, &mut report, FAILOVER, "pm01");
+    report.play(SLOTS_AFTERWARDS, |_| scenario::slots_are_active(&site, &primary));
+    let primary = report.play(SWITCHOVER, |_| scenario::switchover(&site));
+    report.play(WHOLE_STOP, |_| scenario::whole_stop(&site, &primary));
     site.assert_quick();
 }
 

@@ -12,7 +12,7 @@ use crate::parts;
 /// What became of a scenario.
 enum Outcome {
     NotReached,
-    Passed(Duration),
+    Passed(Duration, String),
     Failed(Duration, String),
 }
 
@@ -40,13 +40,15 @@ impl Report {
     }
 
     /// Plays a scenario and notes how it went; one that fails fails the test, and the later ones are not reached.
-    pub fn play<T>(&mut self, scenario: &str, act: impl FnOnce() -> T) -> T {
+    /// What the scenario pushes is shown beside its result.
+    pub fn play<T>(&mut self, scenario: &str, act: impl FnOnce(&mut String) -> T) -> T {
         let started = Instant::now();
         eprintln!("{}: {scenario} …", self.key);
-        let played = catch_unwind(AssertUnwindSafe(act));
+        let mut note = String::new();
+        let played = catch_unwind(AssertUnwindSafe(|| act(&mut note)));
         let took = started.elapsed();
         let outcome = match &played {
-            Ok(_) => Outcome::Passed(took),
+            Ok(_) => Outcome::Passed(took, note),
             Err(panic) => Outcome::Failed(took, first_line(panic.as_ref())),
         };
         let row = self.scenarios.iter_mut().find(|(name, _)| *name == scenario);
@@ -60,7 +62,10 @@ impl Report {
         for (name, outcome) in &self.scenarios {
             let outcome = match outcome {
                 Outcome::NotReached => "not reached | ".into(),
-                Outcome::Passed(took) => format!("ok | {:.1} s", took.as_secs_f32()),
+                Outcome::Passed(took, note) => {
+                    let comma = if note.is_empty() { "" } else { ": " };
+                    format!("ok{comma}{note} | {:.1} s", took.as_secs_f32())
+                }
                 Outcome::Failed(took, why) => {
                     format!("**failed**: {why} | {:.1} s", took.as_secs_f32())
                 }

@@ -83,7 +83,7 @@ impl Site {
         let ask = |words: &[&str]| {
             let text = host.run_ok(words).expect("a program knows its version");
             let line = text.lines().next().unwrap_or_default().to_owned();
-            let number = line.split([' ', '\'']).rfind(|word| {
+            let number = line.split([' ', '\'', '(', ')']).find(|word| {
                 word.starts_with(|mark: char| mark.is_ascii_digit()) && word.contains('.')
             });
             number.unwrap_or(&line).to_owned()
@@ -150,6 +150,12 @@ impl Site {
             let state = self.cluster.state().ok()?;
             HOSTS.iter().find(|name| record(&state, name) == SYNC).map(|name| (*name).to_owned())
         })
+    }
+
+    /// Lets Pacemaker forget the failures that a test has caused.
+    pub fn forget_failures(&self) {
+        self.host(HOSTS[0]).run_ok(&["crm_resource", "--cleanup"]).expect("failures are forgotten");
+        self.cluster.wait_until("no failure is left", SOON, |state| state.failures.is_empty());
     }
 
     /// Brings a fault on under load through the virtual address; `act` returns who is primary afterwards.

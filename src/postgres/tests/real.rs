@@ -25,7 +25,6 @@ use crate::postgres::{control_data, launch, postmaster, sync_file};
 use crate::system::command::Command;
 use crate::system::identity::{User, acting_as_root};
 use crate::system::process::Process;
-use crate::system::process::Process;
 
 fn soon() -> Instant {
     Instant::now() + Duration::from_secs(30)
