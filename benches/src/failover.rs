@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
-use testbed::{Cluster, Event, Ledger, LedgerPlan, LedgerReport, Outage, clock};
+use testbed::{Cluster, Event, Host, Ledger, LedgerPlan, LedgerReport, Outage, clock};
 
 use crate::arguments::{Arguments, Part};
 use crate::configuration::{CLIENT_ADDRESS, RESOURCE};
@@ -49,6 +49,8 @@ pub struct Failover {
     pub from_not_running: Option<Time>,
     /// From the death of the fenced host to the first row.
     pub from_fenced: Option<Time>,
+    /// Whether the same host became primary again.
+    pub same_host: bool,
     /// Rows that were acknowledged.
     pub acknowledged: usize,
     /// Those that the new primary does not have.
@@ -98,7 +100,9 @@ fn one(
 ) -> Result<(), Error> {
     let steps = AssertUnwindSafe(|| {
         let load = load();
-        let site = Site::boot(contenders, agent, &format!("bench.{agent}"))?;
+        let name = fault.map(|fault| format!(".{fault}")).unwrap_or_default();
+        let site =
+            Site::boot(contenders, agent, &format!("bench.{agent}{name}.{}", report.starts.len()))?;
         let took = site.start(contenders)?;
         eprintln!("bench:   start {:.1} s", took.0.as_secs_f64());
         report.starts.push(Start { agent, took, load });
@@ -122,17 +126,20 @@ fn one(
 fn strike(site: &Site, agent: Agent, fault: Fault, timeline: bool) -> Result<Failover, Error> {
     let roles = site.settle()?;
     let load = load();
-    let ledger =
-        LedgerPlan::from_client(&site.cluster, CLIENT_ADDRESS).connect_limit(CONNECT_LIMIT).start()?;
+    let ledger = LedgerPlan::from_client(&site.cluster, CLIENT_ADDRESS)
+        .connect_limit(CONNECT_LIMIT)
+        .start()?;
     rows(&ledger)?;
     let struck = SystemTime::now();
     fault.strike(site, &roles)?;
-    let new = until("a new primary", LIMIT, QUESTION, || new_primary(&site.cluster, &roles))?;
+    let new =
+        until("a new primary", LIMIT, QUESTION, || new_primary(&site.cluster, &roles, struck))?;
     rows(&ledger)?;
     let notes = ledger.stop();
     let outage = outage(&notes, struck);
     if timeline {
         print_timeline(&site.cluster.events(), struck, outage);
+        eprintln!("        evidence in {}", site.cluster.gather_evidence().display());
     }
     let missing = site.cluster.verify_ledger(&notes, &site.cluster.host(&new))?;
     let lost = missing.len();
@@ -148,6 +155,7 @@ fn strike(site: &Site, agent: Agent, fault: Fault, timeline: bool) -> Result<Fai
         outage: Time(outage.length()),
         from_not_running: detected.map(|at| since(at, outage.end)),
         from_fenced: fenced.map(|fenced| since(fenced.dead, outage.end)),
+        same_host: new == roles.primary,
         acknowledged: notes.acknowledged.len(),
         lost,
         load,
@@ -160,13 +168,18 @@ fn rows(ledger: &Ledger) -> Result<(), Error> {
     until("acknowledged rows", LIMIT, GLANCE, enough)
 }
 
-/// Another host that accepts writes.
-fn new_primary(cluster: &Cluster, roles: &Roles) -> Option<String> {
-    let others = cluster.hosts().into_iter().filter(|host| host.name() != roles.primary);
-    let accepts = |host: &testbed::Host| {
-        host.psql("select pg_is_in_recovery()").is_ok_and(|answer| answer.trim() == "f")
+/// A host that accepts writes: another one, or the same with a server that was started since.
+fn new_primary(cluster: &Cluster, roles: &Roles, struck: SystemTime) -> Option<String> {
+    let struck = struck.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+    let again = format!(
+        "select pg_is_in_recovery() or pg_postmaster_start_time() < to_timestamp({struck})"
+    );
+    let accepts = |host: &Host| {
+        let sql = if host.name() == roles.primary { &again } else { "select pg_is_in_recovery()" };
+        host.psql(sql).is_ok_and(|answer| answer.trim() == "f")
     };
-    others.into_iter().find(accepts).map(|host| host.name().to_owned())
+    let hosts = cluster.hosts().into_iter().filter(Host::is_on);
+    hosts.into_iter().find(accepts).map(|host| host.name().to_owned())
 }
 
 /// The longest time without a row that ended after the fault.

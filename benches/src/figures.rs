@@ -124,6 +124,7 @@ mod tests {
             outage: Time(Duration::from_secs(9)),
             from_not_running: Some(Time(Duration::from_millis(milliseconds))),
             from_fenced: None,
+            same_host: false,
             acknowledged: 5,
             lost: 0,
             load: 0.0,

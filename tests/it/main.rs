@@ -18,6 +18,7 @@ mod paper_cluster;
 mod parameters;
 mod secrets;
 mod server;
+mod slave;
 mod source;
 mod symlinks;
 mod tidy;

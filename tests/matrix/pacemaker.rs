@@ -28,7 +28,7 @@ fn all_scenarios(debian: Debian, roles: Roles) {
         site.settled("pm01", &["pm02", "pm03"]);
     });
     report.play(SCORES, |_| pacemaker_takes_the_scores(&site));
-    scenario::failover(&site, &mut report, FAILOVER, "pm01");
+    scenario::failover(&site, &mut report, FAILOVER, "pm01", scenario::all_stream(&site));
     let primary = report.play(SWITCHOVER, |_| scenario::switchover(&site));
     report.play(STANDBY, |_| scenario::standby_away_and_back(&site, &primary));
     report.play(WHOLE_STOP, |_| scenario::whole_stop(&site, &primary));

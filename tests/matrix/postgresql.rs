@@ -25,7 +25,8 @@ fn all_scenarios(major: u32) {
     });
     report.play(SLOTS, |_| scenario::slots_are_active(&site, "pm01"));
     report.play(STANDBY, |_| scenario::standby_away_and_back(&site, "pm01"));
-    let primary = scenario::failover(&site, &mut report, FAILOVER, "pm01");
+    let primary =
+        scenario::failover(&site, &mut report, FAILOVER, "pm01", scenario::all_stream(&site));
     report.play(SLOTS_AFTERWARDS, |_| scenario::slots_are_active(&site, &primary));
     let primary = report.play(SWITCHOVER, |_| scenario::switchover(&site));
     report.play(WHOLE_STOP, |_| scenario::whole_stop(&site, &primary));

@@ -26,24 +26,39 @@ pub fn slots_are_active(site: &Site, primary: &str) {
 }
 
 /// The postmaster of the primary is killed under load until another host takes over; yields that one. Between equals
-/// the agent may as well restart the old primary in place: that counts only as a beginning.
-pub fn failover(site: &Site, report: &mut Report, scenario: &str, primary: &str) -> String {
+/// the agent may as well restart the old primary in place: that counts only as a beginning. `settle` sees to it that
+/// the old primary returns, and may tell how it did.
+pub fn failover(
+    site: &Site,
+    report: &mut Report,
+    scenario: &str,
+    primary: &str,
+    settle: impl Fn(&str, &mut String),
+) -> String {
     report.play(scenario, |note| {
         for attempt in 0..ATTEMPTS {
-            let heir = killed_postmaster(site, primary);
+            let heir = killed_postmaster(site, primary, |heir| settle(heir, note));
             if heir != primary {
-                note.push_str(&format!("{primary} → {heir}"));
-                if attempt > 0 {
-                    note.push_str(&format!(" after {attempt} restarts in place"));
-                }
+                let before = match attempt {
+                    0 => String::new(),
+                    _ => format!("{attempt} × restarted in place, then "),
+                };
+                let after = if note.is_empty() { "" } else { "; " };
+                *note = format!("{before}{primary} → {heir}{after}{note}");
                 return heir;
             }
+            note.clear();
         }
         panic!("{primary} was restarted in place {ATTEMPTS} times");
     })
 }
 
-fn killed_postmaster(site: &Site, primary: &str) -> String {
+/// All standbys stream from the new primary, the old primary among them.
+pub fn all_stream(site: &Site) -> impl Fn(&str, &mut String) {
+    |heir, _| drop(site.settled(heir, &all_but(heir)))
+}
+
+fn killed_postmaster(site: &Site, primary: &str, settle: impl FnOnce(&str)) -> String {
     site.synchronous();
     let mut heir = String::new();
     site.under_load(|| {
@@ -51,13 +66,11 @@ fn killed_postmaster(site: &Site, primary: &str) -> String {
         let before = host.postmaster();
         host.kill_postmaster(Signal::SIGKILL);
         let state = site.cluster.wait_until("somebody is promoted anew", SOON, |state| {
-            let moved = state.promoted().len() == 1 && !state.is_promoted_only_on(primary);
-            let in_place = state.is_promoted_only_on(primary)
-                && host.postmaster().is_some_and(|pid| Some(pid) != before);
-            moved || in_place
+            let in_place = || host.postmaster().is_some_and(|pid| Some(pid) != before);
+            state.promoted().len() == 1 && (!state.is_promoted_only_on(primary) || in_place())
         });
         state.promoted()[0].clone_into(&mut heir);
-        site.settled(&heir, &all_but(&heir));
+        settle(&heir);
         heir.clone()
     });
     site.forget_failures();

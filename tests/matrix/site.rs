@@ -14,6 +14,11 @@ use crate::parts::{self, Debian};
 /// The address that clients use.
 pub const CLIENT_VIP: &str = "10.77.0.100";
 
+/// The address that standbys use.
+const REPLICATION_VIP: &str = "10.77.0.101";
+const DATA: &str = "/var/lib/pgsql/data";
+const COPY: &str = "/var/lib/pgsql/copy";
+
 /// Time for anything that takes seconds when it works.
 pub const SOON: Duration = Duration::from_secs(90);
 
@@ -99,6 +104,24 @@ impl Site {
         .join(" | ")
     }
 
+    /// The version of the release's own agents.
+    pub fn shell_agent(&self) -> String {
+        let words = ["dpkg-query", "-W", "-f", "${Version}", "resource-agents"];
+        let version = self.host(HOSTS[0]).run_ok(&words).expect("the package is installed");
+        version.trim_start_matches("1:").to_owned()
+    }
+
+    /// Replaces a stopped host's data by a copy of the primary's.
+    pub fn copy_from_primary(&self, name: &str) {
+        let host = self.host(name);
+        let program = format!("{}/pg_basebackup", self.bindir);
+        let words = [&program, "-h", REPLICATION_VIP, "-U", "repuser", "-c", "fast", "-D", COPY];
+        let copied = host.run_as("postgres", &words).expect("pg_basebackup runs");
+        assert!(copied.success(), "{copied:?}");
+        host.run_ok(&["rm", "-rf", DATA]).expect("the old data goes");
+        host.run_ok(&["mv", COPY, DATA]).expect("the copy takes its place");
+    }
+
     /// The host of that name.
     pub fn host(&self, name: &str) -> Host {
         self.cluster.host(name)
@@ -132,7 +155,8 @@ impl Site {
         self.cluster.wait_until(&what, SOON, |state| self.is_settled(state, primary, standbys))
     }
 
-    fn is_settled(&self, state: &State, primary: &str, standbys: &[&str]) -> bool {
+    /// The same, asked of one state.
+    pub fn is_settled(&self, state: &State, primary: &str, standbys: &[&str]) -> bool {
         let ranks: Vec<_> = standbys.iter().map(|name| record(state, name)).collect();
         let synchronous = ranks.iter().filter(|rank| **rank == SYNC).count();
         // The shell agent puts every standby on the list, so that the others are potential.
