@@ -90,7 +90,8 @@ fn standby(
         .or_else(|| wal_of_peers(settings, seen, report, cluster))
         .or_else(|| insist(seen, revoke_all_others(settings, cluster)))
         .or_else(|| insist(seen, claim(cluster)))
-        .or_else(|| insist(seen, prepare(settings, seen, report, cluster)))
+        .or_else(|| try_once(seen, scores_and_baseline(settings, report, cluster)))
+        .or_else(|| insist(seen, prepare(settings, seen, report)))
         .or_else(|| match settings.restart_on_promote {
             true => bring_down(seen, settings.stop_escalate_in_slave),
             false => once_or_fail(seen, [Some(Step::PromoteServer)]),
@@ -149,6 +150,10 @@ fn wal_of_peers(
         .filter(|(_, theirs)| theirs.timeline == mine.timeline && theirs.lsn > mine.lsn)
         .max_by_key(|(_, theirs)| theirs.lsn);
     let (peer, theirs) = ahead?;
+    // The restart that it takes before version 13 would be mistaken for the one that promotes.
+    if settings.restart_on_promote && !seen.instance.conninfo_reloads {
+        return without_wal_of(settings, &peer.name, peer.data_status.as_ref(), theirs, mine);
+    }
     let follow = Step::FollowPeer(peer.name.clone());
     match seen.taken.last(&follow) {
         None => Some(Verdict::Do(follow)),
@@ -199,15 +204,31 @@ fn without_wal_of(
 
 /// From here on only this node may be promoted, whatever happens next.
 fn revoke_all_others(settings: &Settings, cluster: &Cluster) -> Vec<Step> {
-    let mut steps = Vec::new();
-    for node in settings.peers(&cluster.local).filter_map(|name| cluster.node(name)) {
-        if node.data_status != Some(DataStatus::Disconnected) {
-            steps.push(Step::SetDataStatus(node.name.clone(), DataStatus::Disconnected));
-        }
-        let has_right = node.score.is_some_and(|score| score != PromotionScore::Never);
-        if node.membership == Membership::Member && has_right {
-            steps.push(Step::SetScore(node.name.clone(), PromotionScore::Never));
-        }
+    settings
+        .peers(&cluster.local)
+        .filter_map(|name| cluster.node(name))
+        .filter(|node| node.data_status != Some(DataStatus::Disconnected))
+        .map(|node| Step::SetDataStatus(node.name.clone(), DataStatus::Disconnected))
+        .collect()
+}
+
+/// What follows from the record and is lost with the attribute daemon; a promotion does not wait for it.
+fn scores_and_baseline(
+    settings: &Settings,
+    report: &StandbyReport,
+    cluster: &Cluster,
+) -> Vec<Step> {
+    let has_right = |node: &&ClusterNode| {
+        node.membership == Membership::Member
+            && node.score.is_some_and(|score| score != PromotionScore::Never)
+    };
+    let peers = settings.peers(&cluster.local).filter_map(|name| cluster.node(name));
+    let mut steps: Vec<_> = peers
+        .filter(has_right)
+        .map(|node| Step::SetScore(node.name.clone(), PromotionScore::Never))
+        .collect();
+    if cluster.me().is_some_and(|me| me.baseline != Some(report.wal_end)) {
+        steps.push(Step::SetBaseline(Some(report.wal_end)));
     }
     steps
 }
@@ -221,18 +242,10 @@ fn claim(cluster: &Cluster) -> Option<Step> {
     due.then(|| Step::SetDataStatus(me.name.clone(), DataStatus::Latest))
 }
 
-fn prepare(
-    settings: &Settings,
-    seen: &Observation,
-    report: &StandbyReport,
-    cluster: &Cluster,
-) -> Vec<Step> {
+fn prepare(settings: &Settings, seen: &Observation, report: &StandbyReport) -> Vec<Step> {
     let mut steps = Vec::new();
     if seen.files.lock.is_none() {
         steps.push(Step::CreateLock(Timeline(report.timeline.0.saturating_add(1))));
-    }
-    if cluster.me().is_some_and(|me| me.baseline != Some(report.wal_end)) {
-        steps.push(Step::SetBaseline(Some(report.wal_end)));
     }
     let nobody = Some(SyncNames::nobody());
     if settings.rep_mode == ReplicationMode::Sync && seen.files.sync_names != nobody {

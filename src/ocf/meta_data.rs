@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     /// To renew it: `UPDATE_SNAPSHOT=1 cargo test meta_data`, then read the difference.
-    const SNAPSHOT: &str = "tests/fixtures/ocf/meta-data.xml";
+    const SNAPSHOT: &str = "ocf/meta-data.xml";
 
     #[test]
     fn the_meta_data_is_the_reviewed_one() {

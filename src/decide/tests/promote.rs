@@ -4,6 +4,7 @@ use super::scene::{END, Scene, node, position};
 use super::verdicts::{STARTING, SUCCESS, failed, primary_report};
 use crate::model::action::Action;
 use crate::model::cluster::Membership;
+use crate::model::instance::{Lock, Postmaster};
 use crate::model::observation::ClusterView;
 use crate::model::settings::ReplicationMode::{self, Async, Sync};
 use crate::model::status::{DataStatus, InstanceStatus, PromotionScore};
@@ -28,8 +29,8 @@ fn promote_records_the_others_before_it_touches_the_server() {
             Step::SetDataStatus(node("pm01"), DataStatus::Disconnected),
             Step::SetDataStatus(node("pm03"), DataStatus::Disconnected),
             Step::SetDataStatus(node("pm02"), DataStatus::Latest),
-            Step::CreateLock(Timeline(2)),
             Step::SetBaseline(Some(END)),
+            Step::CreateLock(Timeline(2)),
             Step::PromoteServer,
         ]
     );
@@ -124,4 +125,21 @@ fn promote_and_demote_need_a_replication_mode() {
         let scene = Scene::primary(ReplicationMode::None);
         assert_eq!(scene.decide(action), failed(Failure::NoReplication));
     }
+}
+
+#[test]
+fn a_promotion_by_restart_records_the_same_and_ends_as_primary() {
+    let mut scene = Scene::standby(Sync, "pm02");
+    scene.settings.restart_on_promote = true;
+    scene.seen.files.lock = Some(Lock { timeline: Some(Timeline(1)) });
+    let (steps, end) = scene.run(Action::Promote);
+    let record = Step::SetDataStatus(node("pm02"), DataStatus::Latest);
+    let place = |step: &Step| steps.iter().position(|taken| taken == step);
+    let restart = [Step::Shutdown(ShutdownMode::Fast), Step::RemoveStandbyMark, Step::Launch];
+    assert_eq!(steps[steps.len() - 3..], restart);
+    assert!(place(&record) < place(&restart[0]), "{steps:?}");
+    assert_eq!(end, STARTING);
+    scene.seen.instance.postmaster = Postmaster::Running { pid: 43 };
+    scene.seen.instance.answer = primary_report();
+    assert_eq!(scene.run(Action::Promote).1, SUCCESS);
 }
