@@ -12,6 +12,7 @@ const FAILOVER: &str = "failover";
 const SWITCHOVER: &str = "switchover";
 const STANDBY: &str = "standby stop and return";
 const WHOLE_STOP: &str = "whole stop and start";
+const QUICK: &str = "no action near its timeout";
 
 fn all_scenarios(debian: Debian, roles: Roles) {
     let names = match roles {
@@ -19,7 +20,7 @@ fn all_scenarios(debian: Debian, roles: Roles) {
         Roles::New => "new names",
     };
     let key = format!("2-debian-{}-{}", debian.number(), names.replace(' ', "-"));
-    let scenarios = [BRING_UP, SCORES, FAILOVER, SWITCHOVER, STANDBY, WHOLE_STOP];
+    let scenarios = [BRING_UP, SCORES, FAILOVER, SWITCHOVER, STANDBY, WHOLE_STOP, QUICK];
     let mut report = Report::new(&key, &scenarios);
     let site = Site::of_release(debian);
     report.runs(&format!("{} | ours, {names}", site.versions()));
@@ -32,7 +33,7 @@ fn all_scenarios(debian: Debian, roles: Roles) {
     let primary = report.play(SWITCHOVER, |_| scenario::switchover(&site));
     report.play(STANDBY, |_| scenario::standby_away_and_back(&site, &primary));
     report.play(WHOLE_STOP, |_| scenario::whole_stop(&site, &primary));
-    site.assert_quick();
+    report.play(QUICK, |_| site.assert_quick());
 }
 
 /// The scheduler itself, asked for what it counts with.

@@ -11,11 +11,11 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Things to try, with what they are good for.
 fn suggestions(program: &str) -> Vec<(String, &'static str)> {
     let enter = |rest: &str| format!("{program} enter {rest}");
-    let psql = format!("client psql -h {CLIENT_ADDRESS} -U postgres -c");
+    let psql = format!("client psql -h {CLIENT_ADDRESS} -U postgres");
     vec![
         (enter("pm01"), "a shell"),
         (enter("pm02 crm_mon -1Afr"), "the cluster"),
-        (enter(&format!("{psql} 'table pg_stat_replication'")), "standbys"),
+        (enter(&psql), "SQL"),
         (enter("pm02 tail -f /var/log/pacemaker/pacemaker.log"), "the log"),
         (enter("pm02 pkill -9 corosync"), "another fault"),
     ]

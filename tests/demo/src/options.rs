@@ -6,7 +6,7 @@ const MORE: &str = "\
 Run it as root, from the project's directory: `make demo` builds what it needs first. The hosts are
 namespaces of this machine; nothing outside them is touched, and Ctrl-C removes them at any time.
 
-Exit code: 0 when no acknowledged row was lost and the old primary streams again, otherwise 1.
+Exit code: 0 when no acknowledged row was lost and the old primary streams (or serves) again, else 1.
 Environment: NO_COLOR switches the colours off.";
 
 /// Boots three hosts with Corosync, Pacemaker and PostgreSQL, kills the primary under load, and shows what happened
