@@ -96,6 +96,8 @@ fn prepare(
     let probe = environment.is_probe(action);
     let observer = Observer::new(action, &settings, notification::parse(environment), probe);
     let world = World {
+        retry_is_free: facts::server_setting(&settings, &user, "wal_retrieve_retry_interval")
+            .is_none(),
         version: Version::of_directory(&settings, &user).ok(),
         session: Session::new(&settings, &user),
         log_mark: None,

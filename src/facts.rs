@@ -34,11 +34,17 @@ pub fn gather(settings: &Settings) -> Facts {
         }),
         pgdata_writable: known.map_or(Fact::Unknown, |user| is_writable(&settings.pgdata, user)),
         server_version: version.and_then(|text| version_num(&text)),
-        unix_socket_directories: known.and_then(|user| {
-            let text = as_user(user, || files::read(&settings.config, CONFIG_BYTES_MAX).ok());
-            quoting::last_setting(&text.ok()???, "unix_socket_directories")
-        }),
+        unix_socket_directories: known
+            .and_then(|user| server_setting(settings, user, "unix_socket_directories")),
     }
+}
+
+/// Returns what the server's configuration file itself says of a setting; files that it includes are
+/// not read.
+#[must_use]
+pub fn server_setting(settings: &Settings, user: &User, name: &str) -> Option<String> {
+    let text = as_user(user, || files::read(&settings.config, CONFIG_BYTES_MAX).ok());
+    quoting::last_setting(&text.ok()???, name)
 }
 
 /// Returns this host's name.

@@ -114,7 +114,6 @@ impl Observer {
             | Reason::ReloadTakesEffect
             | Reason::StandbyCatchesUp(_)
             | Reason::WalOfPeer(..)
-            | Reason::StreamingBegins
             | Reason::Retry(_) => {}
         }
     }

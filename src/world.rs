@@ -68,6 +68,8 @@ pub struct World {
     pub local: NodeName,
     /// Version of the data directory; `None`: there is none.
     pub version: Option<Version>,
+    /// Whether the server's configuration leaves `wal_retrieve_retry_interval` alone.
+    pub retry_is_free: bool,
     /// Pacemaker's tools.
     pub tools: Tools,
     /// The connection to the server.
@@ -82,6 +84,13 @@ impl World {
     /// Returns what the local standby's settings should be; `primary` takes the place of `master_ip`.
     #[must_use]
     pub fn standby<'a>(&'a self, version: Version, primary: Option<&'a str>) -> Standby<'a> {
-        Standby { settings: &self.settings, user: &self.user, local: &self.local, version, primary }
+        Standby {
+            settings: &self.settings,
+            user: &self.user,
+            local: &self.local,
+            version,
+            primary,
+            retry_is_free: self.retry_is_free,
+        }
     }
 }

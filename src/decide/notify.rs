@@ -8,21 +8,14 @@ use std::time::Duration;
 use super::monitor::{stand_for_election, usurps};
 use super::publish::publish;
 use super::{SUCCESS, try_once};
-use crate::model::cluster::Cluster;
+use crate::model::cluster::{Cluster, Membership};
 use crate::model::instance::{Answer, Postmaster, StandbyReport};
 use crate::model::notification::{NotificationType, NotifiedOperation};
 use crate::model::observation::Observation;
 use crate::model::settings::Settings;
-use crate::model::status::InstanceStatus;
+use crate::model::status::{InstanceStatus, PromotionScore};
 use crate::model::step::Step;
 use crate::model::verdict::{Reason, Verdict};
-
-/// How long a standby tries to find the new primary at once, rather than at PostgreSQL's own
-/// interval (`wal_retrieve_retry_interval`, 5 s).
-const SEARCH: Duration = Duration::from_secs(2);
-
-/// How often it makes PostgreSQL look again.
-const SEARCH_INTERVAL: Duration = Duration::from_millis(500);
 
 /// How long the standbys of a new cluster wait for each other's WAL positions.
 const POSITIONS: Duration = Duration::from_secs(2);
@@ -88,28 +81,16 @@ fn after_promotion(seen: &Observation, cluster: &Cluster) -> Option<Verdict> {
     }
     try_once(seen, steps).or_else(|| match promoted_here {
         true => None,
-        false => find_primary(seen),
+        false => leave_old_primary(seen),
     })
 }
 
-/// Wakes the standby's recovery, which retries its connection when it is told to read its
-/// configuration again (`WaitForWALToBecomeAvailable` in xlogrecovery.c).
-fn find_primary(seen: &Observation) -> Option<Verdict> {
+/// Ends a connection that is older than the promotion: it is to the old primary, whose host may be
+/// dead without its connections having been closed. Recovery then looks for the new primary by
+/// itself; waiting for it here would hold up the address that it is to be found at.
+fn leave_old_primary(seen: &Observation) -> Option<Verdict> {
     let report = local_standby(seen)?;
-    // A receiver that was connected before the promotion is connected to the old primary, whose host
-    // may be dead without its connection having been closed.
-    if report.is_streaming() && !seen.taken.tried(&Step::Reload) {
-        return try_once(seen, [Step::RestartReceiver]);
-    }
-    if report.is_streaming() || seen.time.elapsed > SEARCH || seen.time.remaining.is_zero() {
-        return None;
-    }
-    Some(match seen.taken.last(&Step::Reload) {
-        Some(last) if seen.time.elapsed < last.ended + SEARCH_INTERVAL => {
-            Verdict::Wait(Reason::StreamingBegins)
-        }
-        Some(_) | None => Verdict::Do(Step::Reload),
-    })
+    try_once(seen, report.is_streaming().then_some(Step::RestartReceiver))
 }
 
 fn after_demotion(seen: &Observation, cluster: &Cluster) -> Option<Verdict> {
@@ -147,7 +128,13 @@ fn refresh(settings: &Settings, seen: &Observation, cluster: &Cluster) -> Option
 /// Without a primary the standbys elect one, now that all of them have started.
 fn open_election(settings: &Settings, seen: &Observation, cluster: &Cluster) -> Option<Verdict> {
     let report = local_standby(seen)?;
-    if cluster.primary().is_some() {
+    // Who already may be promoted is: a second candidate would only have the transition begin anew.
+    let somebody_may = cluster.nodes.iter().any(|node| {
+        node.name != cluster.local
+            && node.membership == Membership::Member
+            && node.score.is_some_and(|score| score > PromotionScore::Points(0))
+    });
+    if cluster.primary().is_some() || somebody_may {
         return None;
     }
     let verdict = stand_for_election(settings, seen, report, cluster);

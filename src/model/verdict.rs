@@ -41,8 +41,6 @@ pub enum Reason {
     WalOfPeer(NodeName, WalPosition),
     /// These nodes to say how far their WAL goes.
     Positions(Vec<NodeName>),
-    /// The standby to stream from the new primary.
-    StreamingBegins,
     /// The cluster's information base to answer.
     ClusterAnswers,
     /// A step that failed to be tried again.
@@ -197,7 +195,6 @@ impl fmt::Display for Reason {
                 let names: Vec<_> = nodes.iter().map(NodeName::as_str).collect();
                 write!(f, "no WAL position yet of {}", names.join(", "))
             }
-            Self::StreamingBegins => write!(f, "not streaming from the primary yet"),
             Self::ClusterAnswers => write!(f, "the cluster information base has not answered yet"),
             Self::Retry(error) => write!(f, "trying again: {error}"),
         }

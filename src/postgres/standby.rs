@@ -22,6 +22,10 @@ use crate::system::identity::{User, as_user};
 
 const BYTES_MAX: u64 = 1 << 20;
 
+/// How often a standby looks for its primary, unless the operator says otherwise: after a failover
+/// that is how long redundancy is missing.
+const RETRY: &str = "1s";
+
 /// What the local standby is to be.
 #[derive(Debug, Clone, Copy)]
 pub struct Standby<'a> {
@@ -35,6 +39,9 @@ pub struct Standby<'a> {
     pub version: Version,
     /// Host to stream from in place of `master_ip`.
     pub primary: Option<&'a str>,
+    /// Whether the operator has left `wal_retrieve_retry_interval` alone, so that the standby may be
+    /// told to look for a new primary more often than every five seconds.
+    pub retry_is_free: bool,
 }
 
 impl Standby<'_> {
@@ -67,6 +74,9 @@ impl Standby<'_> {
         line("recovery_target_timeline", "latest");
         if self.version.uses_recovery_conf() {
             line("standby_mode", "on");
+        }
+        if self.retry_is_free && !self.version.uses_recovery_conf() {
+            line("wal_retrieve_retry_interval", RETRY);
         }
         for (name, value) in [
             ("archive_cleanup_command", &settings.archive_cleanup_command),

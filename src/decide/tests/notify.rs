@@ -6,7 +6,7 @@ use crate::model::action::Action;
 use crate::model::instance::{Answer, Refusal};
 use crate::model::notification::{NotificationType, NotifiedOperation};
 use crate::model::settings::ReplicationMode::Sync;
-use crate::model::status::PromotionScore;
+use crate::model::status::{DataStatus, PromotionScore};
 use crate::model::step::Step;
 use crate::model::sync_names::SyncNames;
 use std::time::Duration;
@@ -25,7 +25,7 @@ fn notifications_do_little() {
     let standby = Scene::standby(Sync, "pm02");
     let here = position(1, END.0);
     assert_eq!(notified(standby.clone(), Pre, Promote), [Step::SetPosition(Some(here))]);
-    assert_eq!(notified(standby.clone(), Post, Promote), [Step::SetPosition(None), Step::Reload]);
+    assert_eq!(notified(standby.clone(), Post, Promote), [Step::SetPosition(None)]);
     assert_eq!(notified(standby.clone(), Post, Demote), [Step::SetBaseline(Some(END))]);
     for operation in [Start, Stop, Demote] {
         assert_eq!(notified(standby.clone(), Pre, operation), []);
@@ -66,4 +66,13 @@ fn after_the_first_starts_the_standbys_elect_without_waiting_for_a_monitor() {
     let scene = Scene::standby(Sync, "pm01");
     let steps = notified(scene, NotificationType::Post, NotifiedOperation::Start);
     assert!(steps.contains(&Step::SetScore(node("pm01"), PromotionScore::PROMOTE_ME)));
+}
+
+#[test]
+fn an_old_primary_does_not_contend_with_a_standby_that_may_be_promoted() {
+    let mut scene = Scene::standby(Sync, "pm01");
+    scene.node("pm01").data_status = Some(DataStatus::Latest);
+    scene.node("pm02").score = Some(PromotionScore::CAN_PROMOTE);
+    let steps = notified(scene, NotificationType::Post, NotifiedOperation::Start);
+    assert_eq!(steps, []);
 }

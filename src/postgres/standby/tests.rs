@@ -19,7 +19,7 @@ fn settings() -> Settings {
 fn text(settings: &Settings, version: Version, primary: Option<&str>) -> String {
     let user = User::lookup("root").expect("lookup").expect("exists");
     let local = NodeName::new("PM-01");
-    Standby { settings, user: &user, local: &local, version, primary }.text()
+    Standby { settings, user: &user, local: &local, version, primary, retry_is_free: false }.text()
 }
 
 #[test]
@@ -40,6 +40,27 @@ primary_slot_name = 's_pm_01'
     assert!(bare.contains("'host=''x y'' port=5432 user=postgres application_name=pm-01'\n"));
     assert!(bare.contains("restore_command = ''\n"));
     assert!(!bare.contains("slot"));
+}
+
+#[test]
+fn a_standby_looks_for_its_primary_often_unless_the_operator_says_otherwise() {
+    let settings = settings();
+    let user = User::lookup("root").expect("lookup").expect("exists");
+    let local = NodeName::new("PM-01");
+    for (version, retry_is_free, written) in
+        [(15, true, true), (15, false, false), (11, true, false)]
+    {
+        let version = Version::new(version, 0);
+        let standby = Standby {
+            settings: &settings,
+            user: &user,
+            local: &local,
+            version,
+            primary: None,
+            retry_is_free,
+        };
+        assert_eq!(standby.text().contains("wal_retrieve_retry_interval = '1s'"), written);
+    }
 }
 
 #[test]
@@ -76,6 +97,7 @@ fn files_are_written_once_and_are_current_then() {
             local: &local,
             version,
             primary: None,
+            retry_is_free: false,
         };
         assert!(!standby.is_current().expect("read"));
         standby.write().expect("written");
@@ -99,6 +121,7 @@ fn files_are_written_once_and_are_current_then() {
             local: &local,
             version,
             primary: None,
+            retry_is_free: false,
         };
         standby.write().expect("written");
         let config = std::fs::read_to_string(&fake.settings.config).expect("read");

@@ -94,7 +94,14 @@ impl Server {
 
     fn standby<'a>(&'a self, local: &'a NodeName) -> Standby<'a> {
         let (settings, user) = (&self.settings, &self.user);
-        Standby { settings, user, local, version: Version::new(15, 0), primary: None }
+        Standby {
+            settings,
+            user,
+            local,
+            version: Version::new(15, 0),
+            primary: None,
+            retry_is_free: true,
+        }
     }
 
     fn shutdown(&self, mode: ShutdownMode) {
