@@ -67,7 +67,7 @@ pub(super) fn standing(settings: &Settings, cluster: &Cluster, mine: WalPosition
 }
 
 /// The peers that are members of this partition.
-fn members<'a>(
+pub(super) fn members<'a>(
     settings: &'a Settings,
     cluster: &'a Cluster,
 ) -> impl Iterator<Item = &'a ClusterNode> {

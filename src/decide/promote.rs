@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::candidate::is_fit;
-use super::election::later_timeline;
+use super::election::{later_timeline, members};
 use super::ladder::bring_down;
 use super::start::{bring_up, once_or_fail};
 use super::{SUCCESS, fail, insist, try_once, without_cluster};
@@ -105,10 +105,7 @@ fn running_peers<'a>(
     seen: &'a Observation,
     cluster: &'a Cluster,
 ) -> impl Iterator<Item = &'a ClusterNode> {
-    settings
-        .peers(&cluster.local)
-        .filter_map(|name| cluster.node(name))
-        .filter(|node| node.membership == Membership::Member)
+    members(settings, cluster)
         .filter(|node| node.role == ClusterRole::Unpromoted)
         .filter(|node| !seen.notification.stop.contains(&node.name))
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::sync_policy::record_is_binding;
 use super::{SUCCESS, fail, insist, try_once, without_cluster};
-use crate::model::cluster::Cluster;
+use crate::model::cluster::{Cluster, Membership};
 use crate::model::instance::{Answer, DataDirectory, Postmaster, Refusal, StandbyReport};
 use crate::model::observation::Observation;
 use crate::model::settings::{ReplicationMode, Settings};
@@ -189,11 +189,11 @@ fn held_by_lock(settings: &Settings, seen: &Observation, cluster: &Cluster) -> O
 /// that we have not read.
 fn was_last_primary(settings: &Settings, cluster: &Cluster) -> bool {
     let mine = cluster.me().and_then(|me| me.data_status.as_ref());
-    let binding =
-        settings.peers(&cluster.local).filter_map(|name| cluster.node(name)).all(|peer| {
-            cluster.fencing && record_is_binding(cluster, peer.membership)
-                || peer.membership == crate::model::cluster::Membership::Member
-        });
+    let mut peers = settings.peers(&cluster.local).filter_map(|name| cluster.node(name));
+    let binding = peers.all(|peer| {
+        let known = cluster.fencing && record_is_binding(cluster, peer.membership);
+        known || peer.membership == Membership::Member
+    });
     mine == Some(&DataStatus::Latest) && cluster.primary().is_none() && binding
 }
 
@@ -206,12 +206,12 @@ fn finish(settings: &Settings, seen: &Observation, cluster: &Cluster) -> Option<
             return Some(verdict);
         }
     }
-    foreign_settings(settings, seen, report).or_else(|| insist(seen, alone(cluster))).or_else(
-        || match cluster.primary() {
-            Some(_) => None,
-            None => try_once(seen, [Step::SetPosition(Some(report.position()))]),
-        },
-    )
+    let position = match cluster.primary() {
+        Some(_) => None,
+        None => Some(Step::SetPosition(Some(report.position()))),
+    };
+    foreign_settings(settings, seen, report)
+        .or_else(|| try_once(seen, alone(cluster).into_iter().chain(position)))
 }
 
 /// Settings from elsewhere that defeat the agent's own.

@@ -167,3 +167,47 @@ impl Settings {
         self.node_list.iter().filter(move |node| *node != local)
     }
 }
+
+#[cfg(test)]
+impl Settings {
+    /// Settings like the defaults, around this data directory, for tests.
+    pub(crate) fn example(pgdata: &std::path::Path) -> Self {
+        Self {
+            resource: ResourceName::from_instance("pgsql"),
+            pgctl: "/usr/bin/pg_ctl".into(),
+            psql: "/usr/bin/psql".into(),
+            pgdata: pgdata.to_owned(),
+            pgdba: "postgres".into(),
+            pghost: String::new(),
+            pgport: 5432,
+            pglibs: "/usr/lib".into(),
+            config: pgdata.join("postgresql.conf"),
+            start_opt: String::new(),
+            ctl_opt: String::new(),
+            pgdb: "template1".into(),
+            logfile: "/dev/null".into(),
+            socketdir: String::new(),
+            stop_escalate: Duration::from_secs(90),
+            stop_escalate_in_slave: Duration::from_secs(90),
+            monitor_user: String::new(),
+            monitor_password: None,
+            monitor_sql: "select now();".into(),
+            monitor_sql_is_default: true,
+            check_wal_receiver: false,
+            rep_mode: ReplicationMode::None,
+            node_list: Vec::new(),
+            restore_command: String::new(),
+            archive_cleanup_command: String::new(),
+            recovery_end_command: String::new(),
+            master_ip: "192.0.2.1".into(),
+            repuser: "postgres".into(),
+            primary_conninfo_opt: String::new(),
+            restart_on_promote: false,
+            tmpdir: pgdata.join("tmp"),
+            xlog_check_count: 3,
+            crm_attr_timeout: Duration::from_secs(5),
+            replication_slot_name: String::new(),
+            external_standby_node_list: Vec::new(),
+        }
+    }
+}

@@ -5,57 +5,20 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Child;
-use std::time::Duration;
 
 use tempfile::TempDir;
 
 use super::postmaster;
 use crate::model::instance::Postmaster;
-use crate::model::node::ResourceName;
-use crate::model::settings::{ReplicationMode, Settings};
+use crate::model::settings::Settings;
 use crate::system::identity::{User, acting_as_root};
 
 mod real;
 
 /// Settings like the defaults, around this data directory.
 pub(super) fn settings_in(pgdata: &Path) -> Settings {
-    Settings {
-        resource: ResourceName::from_instance("pgsql"),
-        pgctl: "/usr/lib/postgresql/15/bin/pg_ctl".into(),
-        psql: "/usr/bin/psql".into(),
-        pgdata: pgdata.to_owned(),
-        pgdba: "postgres".into(),
-        pghost: String::new(),
-        pgport: 5432,
-        pglibs: "/usr/lib".into(),
-        config: pgdata.join("postgresql.conf"),
-        start_opt: String::new(),
-        ctl_opt: String::new(),
-        pgdb: "template1".into(),
-        logfile: "/dev/null".into(),
-        socketdir: String::new(),
-        stop_escalate: Duration::from_secs(90),
-        stop_escalate_in_slave: Duration::from_secs(90),
-        monitor_user: String::new(),
-        monitor_password: None,
-        monitor_sql: "select now();".into(),
-        monitor_sql_is_default: true,
-        check_wal_receiver: false,
-        rep_mode: ReplicationMode::None,
-        node_list: Vec::new(),
-        restore_command: String::new(),
-        archive_cleanup_command: String::new(),
-        recovery_end_command: String::new(),
-        master_ip: "192.168.0.1".into(),
-        repuser: "postgres".into(),
-        primary_conninfo_opt: String::new(),
-        restart_on_promote: false,
-        tmpdir: pgdata.join("tmp"),
-        xlog_check_count: 3,
-        crm_attr_timeout: Duration::from_secs(5),
-        replication_slot_name: String::new(),
-        external_standby_node_list: Vec::new(),
-    }
+    let pgctl = "/usr/lib/postgresql/15/bin/pg_ctl".into();
+    Settings { pgctl, ..Settings::example(pgdata) }
 }
 
 /// A data directory of `nobody` (of ourselves when we are not root), with a tmpdir in it and

@@ -9,7 +9,7 @@ use crate::model::instance::{
     Answer, DataDirectory, Files, Instance, Lock, Postmaster, PrimaryReport, Receiver,
     StandbyReport, StandbyRow,
 };
-use crate::model::node::{NodeName, ResourceName};
+use crate::model::node::NodeName;
 use crate::model::notification::Notification;
 use crate::model::observation::{ActionTime, Attempt, ClusterView, Observation, Taken};
 use crate::model::settings::{ReplicationMode, Settings};
@@ -27,43 +27,8 @@ pub(super) fn node(name: &str) -> NodeName {
 }
 
 pub(super) fn settings(mode: ReplicationMode) -> Settings {
-    Settings {
-        resource: ResourceName::from_instance("pgsql"),
-        pgctl: "/usr/bin/pg_ctl".into(),
-        psql: "/usr/bin/psql".into(),
-        pgdata: "/data".into(),
-        pgdba: "postgres".into(),
-        pghost: String::new(),
-        pgport: 5432,
-        pglibs: String::new(),
-        config: "/data/postgresql.conf".into(),
-        start_opt: String::new(),
-        ctl_opt: String::new(),
-        pgdb: "template1".into(),
-        logfile: "/dev/null".into(),
-        socketdir: String::new(),
-        stop_escalate: Duration::from_secs(90),
-        stop_escalate_in_slave: Duration::from_secs(90),
-        monitor_user: String::new(),
-        monitor_password: None,
-        monitor_sql: "select now();".into(),
-        monitor_sql_is_default: true,
-        check_wal_receiver: false,
-        rep_mode: mode,
-        node_list: ["pm01", "pm02", "pm03"].map(NodeName::new).to_vec(),
-        restore_command: String::new(),
-        archive_cleanup_command: String::new(),
-        recovery_end_command: String::new(),
-        master_ip: "192.0.2.1".into(),
-        repuser: "repuser".into(),
-        primary_conninfo_opt: String::new(),
-        restart_on_promote: false,
-        tmpdir: "/tmpdir".into(),
-        xlog_check_count: 3,
-        crm_attr_timeout: Duration::from_secs(5),
-        replication_slot_name: String::new(),
-        external_standby_node_list: Vec::new(),
-    }
+    let node_list = ["pm01", "pm02", "pm03"].map(NodeName::new).to_vec();
+    Settings { rep_mode: mode, node_list, ..Settings::example("/data".as_ref()) }
 }
 
 /// A world that one host sees, and that its steps change.

@@ -81,7 +81,7 @@ fn a_locked_node_starts_only_as_the_last_primary_with_everybody_in_sight() {
         let (steps, end) = scene.run(Action::Start);
         assert_eq!(steps.contains(&Step::Launch), starts, "{status:?} {primary:?}");
         let locked = failed(Failure::Locked {
-            lock: "/tmpdir/PGSQL.lock".into(),
+            lock: "/data/tmp/PGSQL.lock".into(),
             data_status: status,
             primary: primary.map(node),
         });
