@@ -29,6 +29,9 @@ pub fn print(report: &Report) {
         println!("{} {text}", paint.of(RED, "not measured:"));
     }
     println!("\n{}", paint.of(BOLD, "figures to reach"));
+    if report.figures.is_empty() {
+        println!("  none of them was measured");
+    }
     for figure in &report.figures {
         print_figure(figure, paint);
     }

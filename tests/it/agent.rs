@@ -152,6 +152,15 @@ impl Call {
         self.0
     }
 
+    /// For a test to which several answers are right.
+    #[track_caller]
+    pub fn exits_one_of(self, codes: &[i32]) -> Ended {
+        let Ended { what, code: is, stdout, stderr, .. } = &self.0;
+        let right = is.is_some_and(|is| codes.contains(&is));
+        assert!(right, "{what} exits {is:?}, none of {codes:?}:\n{stderr}{stdout}");
+        self.0
+    }
+
     #[track_caller]
     pub fn exits(self, code: i32) -> Ended {
         let Ended { what, code: is, stdout, stderr, .. } = &self.0;
@@ -170,6 +179,11 @@ pub struct Ended {
 }
 
 impl Ended {
+    /// The exit code; 256 when a signal ended it.
+    pub fn code(&self) -> i32 {
+        self.code.unwrap_or(256)
+    }
+
     /// Expects these words in what the call printed.
     #[track_caller]
     pub fn says(self, words: &str) -> Self {

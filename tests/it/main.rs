@@ -10,6 +10,9 @@
 )]
 
 mod agent;
+mod bad_files;
+mod bad_values;
+mod bad_world;
 mod contract;
 mod install;
 mod layering;

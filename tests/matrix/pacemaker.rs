@@ -23,7 +23,7 @@ fn all_scenarios(debian: Debian, roles: Roles) {
     let scenarios = [BRING_UP, SCORES, FAILOVER, SWITCHOVER, STANDBY, WHOLE_STOP, QUICK];
     let mut report = Report::new(&key, &scenarios);
     let site = Site::of_release(debian);
-    report.runs(&format!("{} | ours, {names}", site.versions()));
+    report.runs(&format!("{} | {}, {names}", site.versions(), site.our_agent()));
     report.play(BRING_UP, |_| {
         site.configure(roles, |text| text);
         site.settled("pm01", &["pm02", "pm03"]);

@@ -18,7 +18,7 @@ fn all_scenarios(major: u32) {
         [FIRST_START, SLOTS, STANDBY, FAILOVER, SLOTS_AFTERWARDS, SWITCHOVER, WHOLE_STOP, QUICK];
     let mut report = Report::new(&format!("1-postgresql-{major}"), &scenarios);
     let site = Site::of_postgresql(major);
-    report.runs(&format!("{} | ours", site.versions()));
+    report.runs(&format!("{} | {}", site.versions(), site.our_agent()));
     report.play(FIRST_START, |_| {
         site.configure(Roles::New, |text| text);
         site.settled("pm01", &["pm02", "pm03"]);

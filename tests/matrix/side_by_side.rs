@@ -45,6 +45,10 @@ fn change_agent(site: &Site, name: &str, agent: Agent) {
         .wait_for("Pacemaker runs the new agent", SOON, || (read() != before).then_some(()));
 }
 
+fn agents(site: &Site) -> String {
+    format!("shell {}, {}", site.shell_agent(), site.our_agent())
+}
+
 /// A cluster with the shell agent; yields the primary, which its agents have chosen.
 fn bring_up(site: &Site) -> String {
     site.configure(Roles::New, |text| text);
@@ -75,7 +79,7 @@ fn change_everywhere(site: &Site, primary: &str, agent: Agent) -> String {
 fn there_and_back() {
     let mut report = Report::new("3-debian-13-there-and-back", &[BRING_UP, TO_OURS, BACK]);
     let site = Site::with_shell_agent(Debian::Thirteen);
-    report.runs(&format!("{} | shell {}", site.versions(), site.shell_agent()));
+    report.runs(&format!("{} | {}", site.versions(), agents(&site)));
     let primary = report.play(BRING_UP, |_| bring_up(&site));
     report.play(TO_OURS, |note| *note = change_everywhere(&site, &primary, Agent::Ours));
     report.play(BACK, |note| *note = change_everywhere(&site, &primary, Agent::Shell));
@@ -104,6 +108,9 @@ fn old_primary_returns(site: &Site, old: &str, primary: &str, copy: bool) -> &'s
         is_refused(state) || site.is_settled(state, primary, &all_but(primary))
     });
     if !is_refused(&state) {
+        // Otherwise its next start would be refused, however long it has been a standby since.
+        let lock = site.host(old).path("/var/lib/pgsql/tmp/PGSQL.lock");
+        site.cluster.wait_for("the lock goes", SOON, || (!lock.exists()).then_some(()));
         return "the old primary returns by itself";
     }
     let told = state.failures.iter().any(|failure| failure.reason.contains("PGSQL.lock"));
@@ -161,7 +168,7 @@ fn mixed() {
     let all = [&[BRING_UP][..], &standby, &switch, &fail].concat();
     let mut report = Report::new("3-debian-13-mixed", &all);
     let site = Site::with_shell_agent(Debian::Thirteen);
-    report.runs(&format!("{} | shell {} + ours", site.versions(), site.shell_agent()));
+    report.runs(&format!("{} | {}", site.versions(), agents(&site)));
     let mut primary = report.play(BRING_UP, |_| bring_up(&site));
     for (index, (_, _, agents)) in directions.into_iter().enumerate() {
         report.play(standby[index], |_| standby_away_and_back(&site, &primary, agents));

@@ -104,6 +104,16 @@ impl Site {
         .join(" | ")
     }
 
+    /// The version of our agent, as it prints it.
+    pub fn our_agent(&self) -> String {
+        let program = match self.host(HOSTS[0]).path("/opt/agent").exists() {
+            true => "/opt/agent/pgsql-ha",
+            false => "/usr/lib/ocf/resource.d/heartbeat/pgsql",
+        };
+        let printed = self.host(HOSTS[0]).run_ok(&[program, "--version"]);
+        printed.expect("the agent knows its version").trim().to_owned()
+    }
+
     /// The version of the release's own agents.
     pub fn shell_agent(&self) -> String {
         let words = ["dpkg-query", "-W", "-f", "${Version}", "resource-agents"];

@@ -257,7 +257,8 @@ impl Writer {
             // Entered anew each time, because a host that was switched off and on has a new namespace.
             let connected =
                 namespace::enter(&self.netns).map_err(|error| error.to_string()).and_then(|()| {
-                    Session::connect(self.address, self.connect_limit).map_err(|error| error.to_string())
+                    Session::connect(self.address, self.connect_limit)
+                        .map_err(|error| error.to_string())
                 });
             match connected {
                 Ok(session) => self.write(session),

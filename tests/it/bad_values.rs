@@ -1,0 +1,372 @@
+//! Each parameter wrong in each way that makes sense: no panic, no hang, the right exit code, and an exit reason that
+//! names parameter, value and remedy; a stop stops all the same, and a monitor says what runs.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::time::Duration;
+
+use pgsql_ha::model::action::Action;
+use pgsql_ha::ocf::environment::Environment;
+use pgsql_ha::ocf::exit_code::ExitCode;
+use pgsql_ha::ocf::fault::Fault;
+use pgsql_ha::ocf::parameter::{self, Kind};
+use pgsql_ha::ocf::settings::parse;
+use pgsql_ha::ocf::validate::{Context, Fact, Facts, validate};
+use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop, prop_oneof, proptest};
+
+use crate::agent::{Agent, CONFIGURED, GENERIC, INSTALLED, NOT_RUNNING, PERMISSION, SUCCESS};
+use crate::paper_cluster::first_of_two_nodes;
+use crate::server::Server;
+
+/// Words that somebody might write where they do not belong, beside any text at all.
+fn value() -> impl Strategy<Value = String> {
+    const WORDS: [&str; 24] = [
+        "",
+        " ",
+        "0",
+        "-1",
+        "1",
+        "3.5",
+        "65535",
+        "65536",
+        "99999999999999999999",
+        "18446744073709551615h",
+        "true",
+        "maybe",
+        "none",
+        "async",
+        "sync",
+        "slave",
+        "SYNC",
+        "relative/path",
+        "/no/such/place",
+        "/dev/null",
+        "'",
+        "a\nb",
+        "é\u{FFFD}",
+        "pm01 PM01  pm02",
+    ];
+    prop_oneof![prop::sample::select(&WORDS[..]).prop_map(str::to_owned), any::<String>()]
+}
+
+fn fact() -> impl Strategy<Value = Fact> {
+    prop_oneof![Just(Fact::Holds), Just(Fact::Fails), Just(Fact::Unknown)]
+}
+
+fn facts() -> impl Strategy<Value = Facts> {
+    let node = (fact(), fact(), fact(), fact(), fact(), fact());
+    let server = (any::<Option<u32>>(), any::<Option<String>>());
+    (node, server).prop_map(|(node, (server_version, unix_socket_directories))| Facts {
+        privileged: node.0,
+        pgdba_exists: node.1,
+        pgctl_executable: node.2,
+        psql_executable: node.3,
+        config_exists: node.4,
+        pgdata_writable: node.5,
+        server_version,
+        unix_socket_directories,
+    })
+}
+
+/// What every fault has to say, whatever is wrong.
+fn assert_helps(fault: &Fault, secret: &str) {
+    let text = fault.to_string();
+    assert!(text.contains(&format!("{}=\"{}\"", fault.parameter, fault.value)), "{text}");
+    assert!(!fault.problem.trim().is_empty() && !fault.remedy.trim().is_empty(), "{text}");
+    let codes = [
+        ExitCode::Generic,
+        ExitCode::Args,
+        ExitCode::Permission,
+        ExitCode::Installed,
+        ExitCode::Configured,
+    ];
+    assert!(codes.contains(&fault.code), "{text}: {:?}", fault.code);
+    let plain = secret.len() > 8 && text.contains(secret);
+    assert!(!(plain && fault.parameter == "monitor_password"), "a secret in {text}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn whatever_is_set_every_fault_helps(
+        values in prop::collection::vec(prop::option::of(value()), parameter::ALL.len()),
+        meta in prop::collection::vec(value(), 6),
+        facts in facts(),
+        action in prop::sample::select(&Action::ALL[..]),
+    ) {
+        let set = parameter::ALL.iter().zip(&values);
+        let set = set.filter_map(|(row, value)| Some((format!("OCF_RESKEY_{}", row.name), value.clone()?)));
+        let names = ["promotable", "promoted_max", "notify", "timeout", "interval", "on_node"];
+        let meta = names.iter().zip(&meta);
+        let meta = meta.map(|(name, value)| (format!("OCF_RESKEY_CRM_meta_{name}"), value.clone()));
+        let environment = Environment::from_pairs(set.chain(meta));
+        let (settings, mut faults) = parse(&environment);
+        let context = Context::new(action, &environment);
+        let found = validate(&settings, &facts, &context);
+        let must_not_fail = !matches!(action, Action::Start | Action::Promote | Action::ValidateAll);
+        assert!(!must_not_fail || found.iter().all(|fault| !fault.is_error()));
+        faults.extend(found);
+        let secret = environment.parameter("monitor_password").unwrap_or_default();
+        faults.iter().for_each(|fault| assert_helps(fault, secret));
+    }
+
+    #[test]
+    fn what_is_no_number_time_or_boolean_is_told(text in "[!-/:-@\u{e0}-\u{ff}]{1,8}", at in 0..parameter::ALL.len()) {
+        let row = parameter::ALL[at];
+        let (_, faults) = parse(&Environment::from_pairs([(format!("OCF_RESKEY_{}", row.name), text.clone())]));
+        if matches!(row.kind, Kind::Count | Kind::Port | Kind::Seconds | Kind::Boolean | Kind::Mode) {
+            assert!(matches!(&faults[..], [fault] if fault.parameter == row.name && fault.value == text), "{faults:?}");
+        }
+    }
+}
+
+const ABSOLUTE: &str = "write the whole path";
+const INSTALL: &str = "install it on this node";
+const PORT: &str = "write a number from 1 to 65535";
+const SHELL: &str = "use a path without";
+const UNSET: &str = "set it, or remove it";
+
+/// A parameter, a value, the exit code of a start, and words of the remedy.
+const WITHOUT_REPLICATION: [(&str, &str, i32, &str); 32] = [
+    ("pgport", "", CONFIGURED, PORT),
+    ("pgport", "-1", CONFIGURED, PORT),
+    ("pgport", "65536", CONFIGURED, PORT),
+    ("pgport", "5432 5433", CONFIGURED, PORT),
+    ("pgport", "99999999999999999999", CONFIGURED, PORT),
+    ("pgdata", "", CONFIGURED, UNSET),
+    ("pgdata", "data", CONFIGURED, ABSOLUTE),
+    ("pgdata", "/tmp/$HOME", CONFIGURED, SHELL),
+    ("config", "", CONFIGURED, UNSET),
+    ("config", "postgresql.conf", CONFIGURED, ABSOLUTE),
+    ("config", "/no/such", INSTALLED, "correct the path"),
+    ("config", "/tmp", INSTALLED, "correct the path"),
+    ("logfile", "log", CONFIGURED, ABSOLUTE),
+    ("logfile", "/tmp/a\"b", CONFIGURED, SHELL),
+    ("pgctl", "", CONFIGURED, UNSET),
+    ("pgctl", "pg_ctl", INSTALLED, INSTALL),
+    ("pgctl", "/no/such", INSTALLED, INSTALL),
+    ("pgctl", "/usr", INSTALLED, INSTALL),
+    ("pgctl", "/etc/passwd", INSTALLED, INSTALL),
+    ("psql", "", CONFIGURED, UNSET),
+    ("psql", "/no/such", INSTALLED, INSTALL),
+    ("pgdba", "", CONFIGURED, UNSET),
+    ("pgdba", " ", CONFIGURED, UNSET),
+    ("pgdba", "no_user", INSTALLED, "create the user"),
+    ("pgdba", "no user; true", INSTALLED, "create the user"),
+    ("pgdba", "nobody", PERMISSION, "check owner, mode"),
+    ("socketdir", "", CONFIGURED, "set it to one of these directories"),
+    ("monitor_user", "", CONFIGURED, "set monitor_user, or remove monitor_password"),
+    ("rep_mode", "", CONFIGURED, "write none, async, sync or slave"),
+    ("rep_mode", "SYNC", CONFIGURED, "write none, async, sync or slave"),
+    ("rep_mode", "sync\n", CONFIGURED, "promotable clone"),
+    ("rep_mode", "master", CONFIGURED, "write none, async, sync or slave"),
+];
+
+/// Expects a start to refuse, and everything else to do what it can.
+#[track_caller]
+fn refuses(agent: &Agent, name: &str, value: &str, code: i32, remedy: &str) {
+    let seen = value.trim();
+    let told = agent.run("start").exits(code);
+    told.reason(&format!("{name}=\"{seen}")).reason(remedy);
+    agent.run("stop").exits(SUCCESS).without_reason();
+    agent.run("monitor").exits(NOT_RUNNING).without_reason();
+    agent.clone().recurring().run("status").exits(NOT_RUNNING);
+    agent.run("notify").exits(SUCCESS);
+}
+
+#[test]
+fn a_start_refuses_what_cannot_be_used() {
+    let server = Server::new();
+    for (name, value, code, remedy) in WITHOUT_REPLICATION {
+        let agent = server.agent();
+        let agent = match name {
+            "monitor_user" => agent.param("monitor_password", "secret"),
+            _ => agent,
+        };
+        refuses(&agent.param(name, value), name, value, code, remedy);
+    }
+    assert!(server.processes().is_empty());
+}
+
+#[test]
+fn a_start_refuses_what_replication_cannot_use() {
+    let server = Server::new();
+    let agent = first_of_two_nodes(&server);
+    for (name, value, remedy) in [
+        ("master_ip", "", "set it to the address"),
+        ("node_list", "", "name every node"),
+        ("node_list", " \t ", "name every node"),
+        ("tmpdir", "", UNSET),
+        ("tmpdir", "tmp", ABSOLUTE),
+        ("replication_slot_name", "Slot", "choose another prefix"),
+        ("replication_slot_name", "a-b", "choose another prefix"),
+        ("replication_slot_name", "'; drop", "choose another prefix"),
+        ("replication_slot_name", "é", "choose another prefix"),
+    ] {
+        refuses(&agent.clone().param(name, value), name, value.trim(), CONFIGURED, remedy);
+    }
+    let externals =
+        agent.clone().param("rep_mode", "async").param("external_standby_node_list", "dr");
+    refuses(&externals, "external_standby_node_list", "dr", CONFIGURED, "set rep_mode to sync");
+    let single = agent.meta("promoted_max", "0");
+    refuses(&single, "rep_mode", "sync", CONFIGURED, "make the resource a promotable clone");
+}
+
+#[test]
+fn bytes_that_are_no_text_are_refused_in_every_parameter() {
+    let server = Server::new();
+    let bytes: &OsStr = OsStr::from_bytes(b"/\xff\xfe");
+    for row in parameter::ALL {
+        let agent = first_of_two_nodes_once(&server).param(row.name, bytes);
+        let told = agent.run("validate-all").exits_one_of(&[SUCCESS, CONFIGURED, INSTALLED]);
+        assert!(told.stderr.contains(&format!("{}=\"", row.name)), "{}: {}", row.name, told.stderr);
+        agent.run("stop").exits(SUCCESS);
+        agent.run("monitor").exits(NOT_RUNNING);
+    }
+}
+
+fn first_of_two_nodes_once(server: &Server) -> Agent {
+    if server.path("tools").exists() {
+        std::fs::remove_dir_all(server.path("tools")).expect("a directory of ours");
+    }
+    first_of_two_nodes(server)
+}
+
+/// Values of which only a start can find out that they are wrong.
+#[test]
+fn a_start_says_what_it_stumbled_over() {
+    let server = Server::new();
+    for (name, value, words) in [
+        ("pgdata", "/no/such", "/no/such"),
+        ("pgdata", "/dev/null", "/dev/null"),
+        ("pgctl", "/bin/true", "PostgreSQL ended"),
+        ("pgctl", "/bin/false", "false"),
+        ("pgdba", "root", "root"),
+        ("logfile", "/no/such/directory/log", "/no/such/directory"),
+        ("logfile", "/tmp", "/tmp"),
+        ("socketdir", "/dev/null/sockets", "/dev/null"),
+        ("start_opt", "--nonsense", "nonsense"),
+        ("start_opt", "'", ""),
+        ("ctl_opt", "--nonsense", "nonsense"),
+        ("ctl_opt", "'", "ctl_opt"),
+        ("pghost", "no such host", "no such host"),
+        ("monitor_user", "nosuch", "nosuch"),
+        ("monitor_sql", "select nonsense", "monitor_sql failed"),
+        ("pgdb", "nosuch", "nosuch"),
+    ] {
+        let agent = server.agent().param(name, value).timeout(Duration::from_secs(8));
+        let told = agent.run("start").exits_one_of(&[GENERIC, PERMISSION, INSTALLED]);
+        told.reason(words);
+        server.agent().run("stop").exits(SUCCESS);
+        assert!(server.processes().is_empty(), "{name}={value}");
+    }
+}
+
+/// Values that are wrong, but hinder nothing: the agent says so and goes on.
+const HARMLESS: [(&str, &str); 12] = [
+    ("stop_escalate", "soon"),
+    ("stop_escalate", "-1"),
+    ("stop_escalate", "99999999999999999999"),
+    ("stop_escalate_in_slave", "3.5"),
+    ("crm_attr_timeout", ""),
+    ("xlog_check_count", "-3"),
+    ("restart_on_promote", "maybe"),
+    ("check_wal_receiver", "2"),
+    ("repuser", ""),
+    ("monitor_sql", " "),
+    ("logfile", ""),
+    ("node_list", "pm01 PM01 pm02"),
+];
+
+#[test]
+fn what_hinders_nothing_is_only_told() {
+    let server = Server::new();
+    let agent = first_of_two_nodes(&server);
+    agent.run("start").exits(SUCCESS);
+    agent.run("promote").exits(SUCCESS);
+    for (name, value) in HARMLESS {
+        let agent = agent.clone().param(name, value);
+        let told = agent.run("start").exits(GENERIC).reason("already running as a primary");
+        assert!(told.stderr.contains(&format!("{name}=\"{value}\"")), "{name}: {}", told.stderr);
+        agent.recurring().run("monitor").exits(8).without_reason();
+    }
+}
+
+#[test]
+fn a_primary_is_known_and_stopped_whatever_else_is_wrong() {
+    let server = Server::new();
+    let agent = first_of_two_nodes(&server);
+    agent.run("start").exits(SUCCESS);
+    agent.run("promote").exits(SUCCESS);
+    let bytes = OsString::from("\u{FFFD}");
+    for (name, value) in [
+        ("pgctl", "/no/such"),
+        ("psql", "/no/such"),
+        ("config", "/no/such"),
+        ("config", "x"),
+        ("logfile", "x"),
+        ("tmpdir", "/no/such"),
+        ("node_list", ""),
+        ("master_ip", ""),
+        ("replication_slot_name", "A-B"),
+        ("pgdba", ""),
+        ("start_opt", "'"),
+        ("ctl_opt", "'"),
+        ("pglibs", "/no/such"),
+        ("primary_conninfo_opt", "=x'"),
+        ("external_standby_node_list", "' \" ; a,b"),
+    ] {
+        for value in [OsStr::new(value), &bytes] {
+            let agent = agent.clone().param(name, Path::new(value)).recurring();
+            agent.run("monitor").exits(8).without_reason();
+        }
+    }
+    agent.param("pgctl", "x").param("config", "x").param("tmpdir", "x").run("stop").exits(SUCCESS);
+    assert!(server.processes().is_empty());
+}
+
+#[test]
+fn a_stop_that_succeeds_has_ended_the_server() {
+    for (name, value) in
+        [("pgport", "abc"), ("rep_mode", "semi"), ("pgdba", ""), ("socketdir", "/no")]
+    {
+        let server = Server::started();
+        server.agent().param(name, value).run("stop").exits(SUCCESS);
+        assert!(server.processes().is_empty(), "{name}={value}");
+    }
+}
+
+#[test]
+#[ignore = "agent.rs:122 and postmaster.rs:99 look for the server only with the eyes of pgdba"]
+fn a_stop_with_another_pgdba_does_not_call_a_running_server_stopped() {
+    for user in ["no_user", "nobody"] {
+        let server = Server::started();
+        drop(server.agent().param("pgdba", user).run("stop").exits_one_of(&[SUCCESS, GENERIC]));
+        let again = server.agent().param("pgdba", user).run("stop").exits_any();
+        assert!(again.code() != SUCCESS || server.processes().is_empty(), "pgdba={user}");
+    }
+}
+
+#[test]
+fn no_time_and_no_name_that_pacemaker_passes_breaks_the_agent() {
+    let server = Server::new();
+    for time in ["", "abc", "-1", "0", "1", "99999999999999999999", "18446744073709551615"] {
+        let agent = server.agent().meta("timeout", time).meta("interval", time);
+        agent.run("monitor").exits(NOT_RUNNING);
+        agent.run("stop").exits(SUCCESS);
+    }
+    for name in [":", ":::", "a b", "é'\";", &"x".repeat(300)] {
+        let agent = first_of_two_nodes_once(&server).env("OCF_RESOURCE_INSTANCE", name);
+        agent.run("monitor").exits(NOT_RUNNING);
+        agent.run("stop").exits(SUCCESS);
+    }
+    for (kind, operation) in [("pre", "promote"), ("post", "start"), ("x", "y"), ("", "")] {
+        let agent = first_of_two_nodes_once(&server);
+        let agent = agent.meta("notify_type", kind).meta("notify_operation", operation);
+        let agent =
+            agent.meta("notify_promote_uname", " \u{1} pm09 ' pm01").meta("notify_stop_uname", ",");
+        agent.timeout(Duration::from_secs(5)).run("notify").exits(SUCCESS);
+    }
+}
