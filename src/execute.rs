@@ -83,7 +83,8 @@ pub fn execute(world: &mut World, step: &Step, seen: &Observation) -> Result<(),
             info!("PostgreSQL creates the replication slot({slot}).");
         }
         Step::RestartReceiver => world.session.restart_receiver(world.clock.deadline)?,
-        Step::Warn(concern) => warn!("{concern}"),
+        Step::Warn(concern) if concern.is_grave() => warn!("{concern}"),
+        Step::Warn(concern) => info!("{concern}"),
         Step::NoteSyncBaseline(node, lsn) => {
             debug!("{node} is synchronous once it has everything up to {lsn}");
         }

@@ -86,8 +86,15 @@ fn standby(
     {
         return fail(Failure::DataOutOfDate(status.clone()));
     }
+    // Once the others are recorded, what was to be fetched has been: that the receiver may forget
+    // how far it was when it is restarted changes nothing of what is on disk.
+    let begun = seen.taken.0.iter().any(|attempt| matches!(attempt.step, Step::SetDataStatus(..)));
+    let fetched = || match begun {
+        true => None,
+        false => wal_of_peers(settings, seen, report, cluster),
+    };
     later_history(settings, cluster, report)
-        .or_else(|| wal_of_peers(settings, seen, report, cluster))
+        .or_else(fetched)
         .or_else(|| insist(seen, revoke_all_others(settings, cluster)))
         .or_else(|| insist(seen, claim(cluster)))
         .or_else(|| try_once(seen, scores_and_baseline(settings, report, cluster)))

@@ -54,6 +54,21 @@ pub enum WaitsBecause {
     NotRecorded,
 }
 
+impl Concern {
+    /// Tells whether somebody should look soon; otherwise it is often over by itself.
+    #[must_use]
+    pub const fn is_grave(&self) -> bool {
+        match self {
+            Self::NotStreaming(_) | Self::ElectionAwaits(_) => false,
+            Self::CommitsWaitFor { .. }
+            | Self::Unfit(_)
+            | Self::NoConnectionFree
+            | Self::Blind
+            | Self::NamesOverridden(_) => true,
+        }
+    }
+}
+
 impl fmt::Display for Concern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (standby, because) = match self {

@@ -72,8 +72,12 @@ fn promote_fetches_wal_that_a_peer_has_beyond_ours() {
     let waits = Verdict::Wait(Reason::WalOfPeer(node("pm03"), ahead));
     assert_eq!(scene.decide(Action::Promote), waits);
     scene.standby_report().wal_end = ahead.lsn;
+    let first = Step::SetDataStatus(node("pm01"), DataStatus::Disconnected);
+    assert_eq!(scene.decide(Action::Promote), Verdict::Do(first.clone()));
+    scene.take(first);
+    scene.standby_report().wal_end = END;
     let (steps, _) = scene.run(Action::Promote);
-    assert_eq!(steps.last(), Some(&Step::PromoteServer));
+    assert_eq!(steps.last(), Some(&Step::PromoteServer), "a restarted receiver forgets");
 }
 
 #[test]
