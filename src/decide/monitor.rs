@@ -219,7 +219,7 @@ fn followed(
     if me.data_status == Some(DataStatus::Disconnected) || is_silent(me) {
         steps.extend(alone(me));
     }
-    if me.data_status == Some(DataStatus::Disconnected) && !report.is_streaming() {
+    if !report.is_streaming() {
         steps.push(Step::Warn(Concern::NotStreaming(primary.clone())));
     }
     try_once(seen, steps)

@@ -45,6 +45,7 @@ pub(super) fn publish(
     cluster: &Cluster,
 ) -> Option<Verdict> {
     try_once(seen, own_record(cluster))
+        .or_else(|| try_once(seen, sign_lock(seen, report)))
         .or_else(|| try_once(seen, revocations(settings, cluster, report)))
         .or_else(|| synchronous(settings, seen, report, cluster))
         .or_else(|| try_once(seen, worries(seen, report, cluster)))
@@ -66,6 +67,13 @@ fn own_record(cluster: &Cluster) -> Vec<Step> {
         steps.push(Step::SetScore(me.name.clone(), PromotionScore::PROMOTE_ME));
     }
     steps
+}
+
+/// The stock agent's lock names no timeline, so that nobody could tell later when it is over: a
+/// primary that was promoted by the stock agent notes its own.
+fn sign_lock(seen: &Observation, report: &PrimaryReport) -> Option<Step> {
+    let unsigned = seen.files.lock.is_some_and(|lock| lock.timeline.is_none());
+    unsigned.then_some(Step::CreateLock(report.timeline))
 }
 
 /// Every configured peer that the cluster knows, with its row of `pg_stat_replication`.

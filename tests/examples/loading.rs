@@ -17,10 +17,16 @@ pub enum Tool {
 }
 
 /// What the tools may say, and why it is no fault of the example.
-const EXPLAINED: [(&str, &str); 1] = [(
-    "is smaller than the advised",
-    "The timeouts are those of the configurations that users have; the meta-data advises the stock agent's.",
-)];
+const EXPLAINED: [(&str, &str); 2] = [
+    (
+        "is smaller than the advised",
+        "the timeouts are those that users have; the advice is the stock agent's",
+    ),
+    (
+        "Blind faith: not fencing unseen nodes",
+        "PG-REX sets startup-fencing=false: a lone host may start",
+    ),
+];
 
 impl Tool {
     /// The tool of that file, by the file's name.

@@ -9,7 +9,7 @@ use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
 use crate::agent::{NOT_RUNNING, PROMOTED, SUCCESS};
-use crate::bad_world::{ANSWERS, LOAD, Paper, TIMEOUT};
+use crate::broken_cluster::{ANSWERS, LOAD, Paper, TIMEOUT};
 use crate::server::give_to_postgres;
 
 /// What may stand in the place of a file.

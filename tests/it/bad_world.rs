@@ -1,23 +1,11 @@
-//! A cluster that makes no sense or does not answer, and programs of PostgreSQL that do not: no action panics, none
+//! A cluster that makes no sense or does not answer: no action panics, none
 //! outlives its timeout, a primary's monitor answers 8, and a stop that answers 0 has ended the server.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use crate::agent::{Agent, GENERIC, NOT_RUNNING, PROMOTED, SUCCESS};
-use crate::paper_cluster::first_of_two_nodes;
-use crate::server::{Server, bindir};
-
-/// The timeout of the actions here.
-pub const TIMEOUT: Duration = Duration::from_secs(5);
-/// What a loaded machine may add to it.
-pub const LOAD: Duration = Duration::from_secs(10);
-/// Answers of an action that has neither panicked nor been killed.
-pub const ANSWERS: [i32; 9] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
+use crate::agent::{GENERIC, NOT_RUNNING, PROMOTED, SUCCESS};
+use crate::broken_cluster::{ANSWERS, LOAD, Paper, TIMEOUT};
 
 /// What `cibadmin` does instead of printing the CIB (`$CIB`): nothing can be read of it.
 const UNREADABLE: [(&str, &str); 16] = [
@@ -57,107 +45,6 @@ const ABSURD: [(&str, &str); 6] = [
         "head -n -1 $CIB; for i in $(seq 20000); do echo \"<node_state uname='x$i' in_ccm='true'/>\"; done; tail -n 1 $CIB",
     ),
 ];
-
-/// A node state with every attribute of the resource, none of them a value that there is.
-fn absurd_state() -> String {
-    let pair = |(name, value): (&str, &str)| {
-        format!("<nvpair id=\"{name}\" name=\"{name}\" value=\"{value}\"/>")
-    };
-    let pairs = [
-        ("pgsql-status", "x"),
-        ("master-pgsql", "abc"),
-        ("pgsql-xlog-loc", "zz"),
-        ("pgsql-wal-position", "zz:1/GG"),
-        ("pgsql-master-baseline", "99999999999999999999999999"),
-        ("pgsql-receiver-status", "1"),
-    ];
-    let pairs: String = pairs.into_iter().map(pair).collect();
-    format!(
-        "<node_state uname=\"pm01\" in_ccm=\"true\" crmd=\"online\" join=\"member\" expected=\"member\">\
-         <transient_attributes><instance_attributes>{pairs}</instance_attributes></transient_attributes></node_state>"
-    )
-}
-
-const HISTORY: &str = "<node_state uname=\"pm02\"><lrm><lrm_resources><lrm_resource id=\"pgsql\">\
-    <lrm_rsc_op operation=\"monitor\" call-id=\"zz\" rc-code=\"8888888888888888\" op-status=\"?\"/><lrm_rsc_op/>\
-    </lrm_resource></lrm_resources></lrm></node_state>";
-
-/// A paper cluster whose tools can be broken.
-pub struct Paper {
-    pub server: Server,
-    pub agent: Agent,
-}
-
-impl Paper {
-    pub fn new() -> Self {
-        let server = Server::new();
-        let agent = first_of_two_nodes(&server).timeout(TIMEOUT);
-        Self { server, agent }
-    }
-
-    pub fn standby() -> Self {
-        let paper = Self::new();
-        paper.agent.clone().timeout(Duration::from_secs(30)).run("start").exits(SUCCESS);
-        paper
-    }
-
-    pub fn primary() -> Self {
-        let paper = Self::standby();
-        paper.agent.clone().timeout(Duration::from_secs(30)).run("promote").exits(SUCCESS);
-        paper
-    }
-
-    /// Returns the agent with one of the cluster's tools replaced; no script: with it missing.
-    pub fn with(&self, tool: &str, script: &str) -> Agent {
-        self.with_all(&[tool], script)
-    }
-
-    pub fn with_all(&self, tools: &[&str], script: &str) -> Agent {
-        let place = tempfile::tempdir_in(self.server.path("")).expect("a directory").keep();
-        for name in ["cibadmin", "attrd_updater", "crm_attribute", "crm_node"] {
-            if !tools.contains(&name) {
-                symlink(self.server.path("tools").join(name), place.join(name)).expect("a link");
-            } else if !script.is_empty() {
-                program(&place.join(name), &self.filled(script));
-            }
-        }
-        self.agent.clone().env("HA_SBIN_DIR", place)
-    }
-
-    /// Puts the values in: what hangs names the data directory, so that the test sees it.
-    fn filled(&self, script: &str) -> String {
-        let hang = format!("exec tail -f /dev/null {}", self.server.data().join("none").display());
-        let cib = self.server.path("tools/cib.xml");
-        script
-            .replace("$HANG", &hang)
-            .replace("$CIB", &cib.to_string_lossy())
-            .replace("$STATE", &absurd_state())
-            .replace("$HISTORY", HISTORY)
-    }
-
-    /// Expects that none of the programs that hung is left.
-    #[track_caller]
-    pub fn assert_nothing_hangs(&self) {
-        let left = |title: &str| title.contains("tail -f");
-        let left: Vec<_> = self.server.processes().into_iter().filter(|p| left(&p.title)).collect();
-        assert!(left.is_empty(), "{left:?}");
-    }
-
-    /// Stops the server, and expects it to be gone.
-    #[track_caller]
-    pub fn assert_stops(&self, agent: &Agent, what: &str) {
-        let stop = agent.clone().param("stop_escalate_in_slave", "2");
-        stop.run("stop").exits(SUCCESS).within(TIMEOUT + LOAD);
-        let left = self.server.processes();
-        assert!(left.is_empty(), "{what}: {left:?}");
-        agent.run("monitor").exits(NOT_RUNNING);
-    }
-}
-
-fn program(path: &Path, script: &str) {
-    fs::write(path, format!("#!/bin/sh\n{script}\n")).expect("a script");
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("a mode");
-}
 
 /// Looks at several faults at the same time, for most of the time is spent waiting.
 fn for_each_of<T: Copy + Sync>(faults: &[T], look: impl Fn(T) + Sync) {
@@ -298,60 +185,4 @@ fn a_cluster_that_takes_no_attributes_fails_no_monitor_and_no_stop() {
     paper.assert_stops(&hanging, "hanging");
     hanging.run("start").exits(GENERIC).within(TIMEOUT + LOAD);
     paper.assert_stops(&hanging, "hanging");
-}
-
-/// Returns a directory of PostgreSQL's programs in which this one is another.
-fn programs(paper: &Paper, name: &str, script: &str) -> PathBuf {
-    let place = tempfile::tempdir_in(paper.server.path("")).expect("a directory").keep();
-    fs::set_permissions(&place, fs::Permissions::from_mode(0o755)).expect("a mode");
-    for entry in
-        fs::read_dir(bindir()).expect("the programs").map(|entry| entry.expect("a program"))
-    {
-        if entry.file_name() != name {
-            symlink(entry.path(), place.join(entry.file_name())).expect("a link");
-        } else if !script.is_empty() {
-            program(&place.join(name), &paper.filled(script));
-        }
-    }
-    place
-}
-
-#[test]
-fn a_demotion_survives_a_pg_controldata_that_makes_no_sense() {
-    for script in [
-        "$HANG",
-        "",
-        "exit 1",
-        "echo nonsense",
-        "head -c 100000 /dev/urandom",
-        "echo 'Database system identifier: x'; echo 'Database cluster state: asleep'",
-    ] {
-        let paper = Paper::primary();
-        let agent = paper
-            .agent
-            .clone()
-            .param("pgctl", programs(&paper, "pg_controldata", script).join("pg_ctl"));
-        drop(agent.run("demote").exits_one_of(&[SUCCESS, GENERIC]).within(TIMEOUT + LOAD));
-        agent.clone().recurring().run("monitor").exits_one_of(&[SUCCESS, NOT_RUNNING]);
-        paper.assert_stops(&agent, script);
-        paper.assert_nothing_hangs();
-    }
-}
-
-#[test]
-fn a_pg_ctl_that_does_nothing_or_hangs_fails_in_time() {
-    for script in ["$HANG", "exit 0", "exit 1", "kill -9 $$"] {
-        let paper = Paper::standby();
-        let agent =
-            paper.agent.clone().param("pgctl", programs(&paper, "pg_ctl", script).join("pg_ctl"));
-        agent.run("promote").exits(GENERIC).within(TIMEOUT + LOAD);
-        paper.assert_stops(&agent, script);
-        let server = Server::new();
-        let start = server
-            .agent()
-            .timeout(TIMEOUT)
-            .param("pgctl", programs(&paper, "pg_ctl", script).join("pg_ctl"));
-        start.run("start").exits(GENERIC).within(TIMEOUT + LOAD);
-        paper.assert_nothing_hangs();
-    }
 }

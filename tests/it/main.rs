@@ -10,9 +10,12 @@
 )]
 
 mod agent;
+mod any_values;
 mod bad_files;
+mod bad_programs;
 mod bad_values;
 mod bad_world;
+mod broken_cluster;
 mod contract;
 mod install;
 mod layering;

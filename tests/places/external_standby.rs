@@ -41,7 +41,7 @@ fn an_external_standby_joins_synchronous_replication_and_leaves_it_without_hangi
     outsider.start_postgres().expect("the external standby starts");
     let both = "FIRST 2 (\"pm02\", \"dr-1.example\")";
     site.answers(&instance, &primary, names, both);
-    let ranks = "select string_agg(application_name || ' ' || sync_state, ', ' order by 1) from pg_stat_replication";
+    let ranks = "select string_agg(application_name || ' ' || sync_state, ', ' order by application_name) from pg_stat_replication";
     site.answers(&instance, &primary, ranks, "DR-1.Example sync, pm02 sync");
     site.settled(&instance, "pm01", &["pm02"]);
 

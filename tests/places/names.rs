@@ -120,7 +120,7 @@ fn two_instances_on_hosts_with_odd_names_live_and_fail_over_side_by_side() {
     let words = ["crm_resource", "--move", "-r", &clone, "--promoted", "-N", third];
     site.host(first).run_ok(&words).expect("the move is accepted");
     site.settled(&red_hat, third, &[first, second]);
-    red_hat.ask(&site.host(third), "insert into note values ('kept')");
+    red_hat.ask(&site.host(third), "insert into public.note values ('kept')");
     assert!(debian.is_settled(&site.cluster.state().expect("answers"), first, &[second, third]));
 
     let before = NODES.map(|node| red_hat.postmaster(&site.host(node)));
@@ -136,7 +136,7 @@ fn two_instances_on_hosts_with_odd_names_live_and_fail_over_side_by_side() {
         "{:?}",
         state.failures
     );
-    site.answers(&red_hat, &site.host(first), "select text from note", "kept");
+    site.answers(&red_hat, &site.host(first), "select text from public.note", "kept");
     assert_eq!(slots_and_names(&debian, &site.host(second))[1], "\"pm-01.example\"");
     site.assert_calm();
 }

@@ -139,7 +139,6 @@ fn no_monitor_stops_starts_or_promotes_anything() {
                     Step::Launch
                         | Step::Shutdown(_)
                         | Step::PromoteServer
-                        | Step::CreateLock(_)
                         | Step::WriteStandbySettings
                         | Step::RemoveStandbyMark
                         | Step::FollowPeer(_)

@@ -3,12 +3,13 @@
 use super::scene::{END, Scene, node, row};
 use crate::model::action::Action;
 use crate::model::cluster::{Membership, NoQuorumPolicy};
+use crate::model::instance::Lock;
 use crate::model::settings::ReplicationMode::{Async, Sync};
 use crate::model::status::{DataStatus, InstanceStatus, PromotionScore};
 use crate::model::step::Step;
 use crate::model::sync_names::SyncNames;
 use crate::model::verdict::{Outcome, Reason, Verdict};
-use crate::model::wal::Lsn;
+use crate::model::wal::{Lsn, Timeline};
 
 const PROMOTED: Verdict = Verdict::Done(Outcome::RunningPromoted);
 
@@ -176,4 +177,11 @@ fn an_external_standby_joins_and_leaves_the_synchronous_set() {
     let (steps, _) = scene.run(Action::Monitor);
     let inside = SyncNames::all_of(["pm02", "pm03"].map(str::to_owned));
     assert!(steps.contains(&Step::WriteSyncNames(inside)), "{steps:?}");
+}
+
+#[test]
+fn a_primary_signs_the_stock_agents_lock() {
+    let mut scene = Scene::primary(Sync);
+    scene.seen.files.lock = Some(Lock { timeline: None });
+    assert_eq!(scene.run(Action::Monitor).0, [Step::CreateLock(Timeline(1))]);
 }

@@ -17,6 +17,8 @@ use std::thread;
 use std::time::Duration;
 
 const CONFIGURE_LIMIT: Duration = Duration::from_secs(60);
+/// Dozens of commands, each of which starts Python.
+const SCRIPT_LIMIT: Duration = Duration::from_secs(180);
 
 /// A cluster; it ends when this is dropped.
 pub struct Cluster {
@@ -86,7 +88,7 @@ impl Cluster {
     /// Runs a script of pcs commands (a shell script), on the first host that is on.
     pub fn configure_pcs(&self, script: &str) -> Result<(), Error> {
         let host = self.first_on()?;
-        host.run_with(&["sh", "-eu"], &[], Some(script), CONFIGURE_LIMIT)?
+        host.run_with(&["sh", "-eu"], &[], Some(script), SCRIPT_LIMIT)?
             .required("the script of pcs commands")
             .map(drop)
     }
