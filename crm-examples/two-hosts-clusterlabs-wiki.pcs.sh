@@ -9,7 +9,8 @@
 #   * Add fencing (as in the other examples) and stonith-enabled=true. Without it each host takes a silent peer for
 #     dead: if only the network between them is cut, both serve, and the writes of one are lost.
 #   * Leave restart_on_promote out. It kept the timeline, and so spared the standby a copy, when PostgreSQL could not
-#     follow a new timeline over the network (before 9.3); today it only makes the promotion slower.
+#     follow a new timeline over the network (before 9.3). Today it makes the promotion slower, and the way back longer:
+#     pg_rewind sees one timeline and does nothing, so an old primary that was killed must be copied anew.
 set -eu
 
 cib=$(mktemp)

@@ -11,7 +11,7 @@ use crate::model::settings::{ReplicationMode, Settings};
 use crate::model::status::{DataStatus, InstanceStatus, PromotionScore};
 use crate::model::step::{ShutdownMode, Step};
 use crate::model::sync_names::SyncNames;
-use crate::model::verdict::{Failure, Reason, Verdict};
+use crate::model::verdict::{Failure, Reason, Resync, Verdict};
 
 /// How long a launched server may be invisible: `pg_ctl` has returned, the postmaster has not yet
 /// changed into its data directory.
@@ -181,6 +181,7 @@ fn held_by_lock(settings: &Settings, seen: &Observation, cluster: &Cluster) -> O
         lock: settings.lock_file(),
         data_status: cluster.me().and_then(|me| me.data_status.clone()),
         primary: cluster.primary().map(|primary| primary.name.clone()),
+        resync: if settings.restart_on_promote { Resync::Copy } else { Resync::Rewind },
     }))
 }
 

@@ -60,6 +60,26 @@ pub enum Outcome {
     Failed(Failure),
 }
 
+/// How a node's data becomes the primary's again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resync {
+    /// `pg_rewind`, which finds the divergence by the timelines.
+    Rewind,
+    /// A new copy: with `restart_on_promote` the timeline stays, and `pg_rewind` sees no divergence.
+    Copy,
+}
+
+impl Resync {
+    /// Returns the program that does it.
+    #[must_use]
+    pub const fn program(self) -> &'static str {
+        match self {
+            Self::Rewind => "pg_rewind",
+            Self::Copy => "pg_basebackup",
+        }
+    }
+}
+
 /// Why an action failed.
 ///
 /// Its text is the exit reason, of which Pacemaker shows the first 128 bytes: the evidence comes
@@ -80,6 +100,8 @@ pub enum Failure {
         data_status: Option<DataStatus>,
         /// The primary, if there is one.
         primary: Option<NodeName>,
+        /// What makes this node's data the primary's again.
+        resync: Resync,
     },
     /// A start found a primary running.
     AlreadyPrimary,
@@ -132,12 +154,16 @@ impl Failure {
             Self::DataDirectoryUnreadable(..) => {
                 Some("check the owner, the mode and the disk".into())
             }
-            Self::Locked { lock, primary, .. } => Some(match primary {
+            Self::Locked { lock, primary, resync, .. } => Some(match primary {
                 Some(primary) => format!(
                     "{} says that this node was primary, and {primary} has been promoted since. If this \
                      node's data holds nothing that {primary} lacks, remove the file; otherwise run \
-                     pg_rewind or pg_basebackup from {primary} first. Then clean the resource up",
-                    lock.display()
+                     {} from {primary} first. Then clean the resource up",
+                    lock.display(),
+                    match resync {
+                        Resync::Rewind => "pg_rewind or pg_basebackup",
+                        Resync::Copy => "pg_basebackup",
+                    }
                 ),
                 None => format!(
                     "if this node was the last primary, remove {} and clean the resource up; otherwise \
@@ -211,15 +237,16 @@ impl fmt::Display for Failure {
             Self::DataDirectoryUnreadable(path, error) => {
                 write!(f, "cannot read {}: {error}", path.display())
             }
-            Self::Locked { lock, data_status, primary } => {
+            Self::Locked { lock, data_status, primary, resync } => {
                 let record =
                     data_status.as_ref().map_or("no data-status".into(), |s| s.to_string());
                 let lock = lock.display();
                 match primary {
                     Some(primary) => write!(
                         f,
-                        "My data may be inconsistent ({record}, primary {primary}): pg_rewind from \
-                         {primary}, then rm {lock}"
+                        "My data may be inconsistent ({record}, primary {primary}): {} from \
+                         {primary}, then rm {lock}",
+                        resync.program()
                     ),
                     None => write!(
                         f,
@@ -273,7 +300,8 @@ mod tests {
         let lock = PathBuf::from("/var/lib/pgsql/tmp/PGSQL.lock");
         let data_status = Some(DataStatus::Disconnected);
         let primary = Some(NodeName::new("db-node02"));
-        let locked = Failure::Locked { lock, data_status, primary }.to_string();
+        let locked =
+            Failure::Locked { lock, data_status, primary, resync: Resync::Rewind }.to_string();
         assert!(locked.len() <= 128, "{} bytes: {locked}", locked.len());
         for part in
             ["DISCONNECT", "primary db-node02", "pg_rewind", "rm /var/lib/pgsql/tmp/PGSQL.lock"]

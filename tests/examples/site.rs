@@ -1,4 +1,5 @@
-//! The cluster that an example runs in, and what must be true of it: who is primary, who streams, where the addresses are.
+//! The cluster that an example runs in, and what must be true of it: who is primary, who streams, which addresses
+//! are where.
 
 use std::time::Duration;
 

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use testbed::{Ledger, Signal};
+use testbed::{Host, Ledger, Signal};
 
 use crate::loading::Tool;
 use crate::site::{CLIENT_VIP, SOON, Site};
@@ -19,6 +19,8 @@ pub struct Shape {
     pub with_primary: &'static [&'static str],
     /// The address that is where the synchronous standby is, or the primary for want of one.
     pub readers: Option<&'static str>,
+    /// Whether a promotion is a mere restart (`restart_on_promote`).
+    pub keeps_the_timeline: bool,
 }
 
 /// What befalls the primary.
@@ -33,6 +35,12 @@ pub enum Fault {
 }
 
 const ROWS: usize = 100;
+
+const REWIND: &str = "exec /usr/lib/postgresql/15/bin/pg_rewind -D /var/lib/pgsql/data \
+    --source-server 'host=10.77.0.101 user=postgres dbname=postgres'";
+/// What is left when both histories have the same timeline: `pg_rewind` finds nothing to do then.
+const COPY: &str = "rm -rf /var/lib/pgsql/data/*
+    exec /usr/lib/postgresql/15/bin/pg_basebackup -c fast -h 10.77.0.101 -U repuser -D /var/lib/pgsql/data";
 
 /// Takes the example through all of it.
 pub fn tell(file: &str, shape: &'static Shape, fault: Fault) {
@@ -57,7 +65,7 @@ pub fn tell(file: &str, shape: &'static Shape, fault: Fault) {
         site.assert_addresses_outlived_the_demotion(first);
     }
     if is_banned(shape, fault) {
-        tool.clean_up(&site.cluster.host(first), shape.clone);
+        bring_back(&site.cluster.host(first), tool, shape);
         site.settled(&second, &[first]);
     }
     eprintln!(
@@ -84,6 +92,15 @@ fn befall(site: &Site, shape: &Shape, fault: Fault, target: &str) {
             primary.run_ok(&order).expect("the move is accepted");
         }
     }
+}
+
+/// Makes a standby of the old primary, as the agent's refusal tells the operator to.
+fn bring_back(host: &Host, tool: Tool, shape: &Shape) {
+    let remedy = if shape.keeps_the_timeline { COPY } else { REWIND };
+    let done = host.run_as("postgres", &["sh", "-euc", remedy]).expect("the remedy can be tried");
+    assert!(done.success(), "{remedy}:\n{}{}", done.stdout, done.stderr);
+    host.run_ok(&["rm", "-f", "/var/lib/pgsql/tmp/PGSQL.lock"]).expect("the lock can be removed");
+    tool.clean_up(host, shape.clone);
 }
 
 /// Who is standby once the fault is over.

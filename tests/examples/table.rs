@@ -38,6 +38,7 @@ const THREE_HOSTS: Shape = Shape {
     clone: "pgsql-clone",
     with_primary: &["vip-client", "vip-replication"],
     readers: None,
+    keeps_the_timeline: false,
 };
 
 const PAF_ORDER: Shape = Shape {
@@ -46,6 +47,7 @@ const PAF_ORDER: Shape = Shape {
     clone: "pgsql-ha",
     with_primary: &["pgsql-pri-ip"],
     readers: None,
+    keeps_the_timeline: false,
 };
 
 const WIKI: Shape = Shape {
@@ -54,6 +56,7 @@ const WIKI: Shape = Shape {
     clone: "msPostgresql",
     with_primary: &["vip-master", "vip-rep"],
     readers: None,
+    keeps_the_timeline: true,
 };
 
 const PG_REX: Shape = Shape {
@@ -62,6 +65,7 @@ const PG_REX: Shape = Shape {
     clone: "msPostgresql",
     with_primary: &["vip-master", "vip-rep"],
     readers: Some("vip-slave"),
+    keeps_the_timeline: false,
 };
 
 const PG_REX_17: Shape = Shape {
@@ -70,6 +74,7 @@ const PG_REX_17: Shape = Shape {
     clone: "pgsql-clone",
     with_primary: &["ipaddr-primary", "ipaddr-replication"],
     readers: Some("ipaddr-standby"),
+    keeps_the_timeline: false,
 };
 
 #[test]
@@ -83,7 +88,7 @@ fn every_example_has_a_test() {
 }
 
 #[test]
-fn every_example_says_how_to_load_it_and_what_to_change() {
+fn every_example_says_how_to_load_it() {
     for file in FILES {
         let text = crate::loading::text(file);
         let header: String = text.lines().take_while(|line| line.starts_with('#')).collect();

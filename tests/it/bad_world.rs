@@ -1,11 +1,10 @@
 //! A cluster that makes no sense or does not answer: no action panics, none
 //! outlives its timeout, a primary's monitor answers 8, and a stop that answers 0 has ended the server.
 
-use std::thread;
 use std::time::Duration;
 
 use crate::agent::{GENERIC, NOT_RUNNING, PROMOTED, SUCCESS};
-use crate::broken_cluster::{ANSWERS, LOAD, Paper, TIMEOUT};
+use crate::broken_cluster::{ANSWERS, LOAD, Paper, TIMEOUT, for_each_of};
 
 /// What `cibadmin` does instead of printing the CIB (`$CIB`): nothing can be read of it.
 const UNREADABLE: [(&str, &str); 16] = [
@@ -46,15 +45,6 @@ const ABSURD: [(&str, &str); 6] = [
     ),
 ];
 
-/// Looks at several faults at the same time, for most of the time is spent waiting.
-fn for_each_of<T: Copy + Sync>(faults: &[T], look: impl Fn(T) + Sync) {
-    for some in faults.chunks(8) {
-        thread::scope(|scope| {
-            some.iter().for_each(|fault| drop(scope.spawn(|| look(*fault))));
-        });
-    }
-}
-
 fn all() -> Vec<(&'static str, &'static str)> {
     UNREADABLE.into_iter().chain(ABSURD).collect()
 }
@@ -79,7 +69,7 @@ fn a_primary_whose_cluster_makes_no_sense_is_a_primary() {
 }
 
 #[test]
-#[ignore = "monitor.rs:134 takes every record but LATEST for a later promotion elsewhere"]
+#[ignore = "monitor::usurps takes every record but LATEST for a later promotion elsewhere"]
 fn a_primary_whose_record_is_no_record_is_a_primary() {
     let paper = Paper::primary();
     let record =
@@ -92,7 +82,7 @@ fn a_primary_whose_record_is_no_record_is_a_primary() {
 }
 
 #[test]
-#[ignore = "cib.rs:51: roxmltree needs stack for each level; the agent dies of SIGABRT"]
+#[ignore = "cib::parse: roxmltree needs stack for each level; the agent dies of SIGABRT"]
 fn a_cib_as_deep_as_the_sea_fails_no_primary() {
     let paper = Paper::primary();
     let deep =
@@ -101,7 +91,7 @@ fn a_cib_as_deep_as_the_sea_fails_no_primary() {
 }
 
 #[test]
-#[ignore = "running.rs:49 keeps everything that a program prints, gigabytes within its time"]
+#[ignore = "Running::collect keeps everything that a program prints, gigabytes within its time"]
 fn a_cibadmin_that_never_ends_takes_no_memory() {
     let paper = Paper::primary();
     let agent =

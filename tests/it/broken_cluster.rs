@@ -4,6 +4,7 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
 
 use crate::agent::{Agent, NOT_RUNNING, SUCCESS};
@@ -11,7 +12,7 @@ use crate::paper_cluster::first_of_two_nodes;
 use crate::server::{Server, bindir};
 
 /// The timeout of the actions here.
-pub const TIMEOUT: Duration = Duration::from_secs(5);
+pub const TIMEOUT: Duration = Duration::from_secs(4);
 /// What a loaded machine may add to it.
 pub const LOAD: Duration = Duration::from_secs(10);
 /// Answers of an action that has neither panicked nor been killed.
@@ -132,4 +133,13 @@ pub fn programs(paper: &Paper, name: &str, script: &str) -> PathBuf {
         }
     }
     place
+}
+
+/// Looks at several faults at the same time, for most of the time is spent waiting.
+pub fn for_each_of<T: Copy + Sync>(faults: &[T], look: impl Fn(T) + Sync) {
+    for some in faults.chunks(16) {
+        thread::scope(|scope| {
+            some.iter().for_each(|fault| drop(scope.spawn(|| look(*fault))));
+        });
+    }
 }

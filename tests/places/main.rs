@@ -7,6 +7,7 @@ mod external_standby;
 mod instance;
 mod names;
 mod quoting;
+mod restart_on_promote;
 mod shared_disk;
 mod site;
 mod small_print;

@@ -6,6 +6,8 @@ use crate::instance::Instance;
 use crate::site::{SOON, Site};
 
 const NODES: [&str; 3] = ["Pm-01.example", "DB.node-2", "pm03"];
+/// The same in another order, as somebody wrote them who knew that names are compared without regard to case.
+const RESPELT: [&str; 3] = ["PM03", "pm-01.EXAMPLE", "db.node-2"];
 const DEBIAN_DATA: &str = "/var/lib/postgresql/15/main";
 const LIBRARIES: &str = "/usr/lib/postgresql/15/lib";
 
@@ -107,7 +109,7 @@ fn two_instances_on_hosts_with_odd_names_live_and_fail_over_side_by_side() {
     site.everywhere(LAYOUTS);
     let (debian, red_hat) = (debian(), red_hat());
     let [first, second, third] = NODES;
-    site.configure(&(debian.crm(&NODES, "") + &red_hat.crm(&[third, first, second], "")));
+    site.configure(&(debian.crm(&NODES, "") + &red_hat.crm(&RESPELT, "")));
     site.settled(&debian, first, &[second, third]);
     site.settled(&red_hat, first, &[third, second]);
     let expected = ["ha_db_node_2 true, ha_pm03 true", "\"db.node-2\""];

@@ -12,6 +12,11 @@ const RESTORE_COMMAND: &str =
     r#"printf "100%%%% \\\\o/ it's %s\n" "%f" >> "/var/lib/pgsql/it's asked.log"; false"#;
 const ASKED: &str = "/var/lib/pgsql/it's asked.log";
 
+/// Leaves a file whose name shows what arrived.
+const RECOVERY_END_COMMAND: &str = r#"touch "/var/lib/pgsql/it's the end \\ of 100%%""#;
+const ENDED: &str = r"/var/lib/pgsql/it's the end \ of 100%";
+const CLEANUP_COMMAND: &str = r"echo 'it is \\ '\''%r'\'' of 100%%'";
+
 /// Without that very file no standby can log in.
 const CONNINFO_OPT: &str =
     r"passfile='/var/lib/pgsql/100% it\'s\\pass' fallback_application_name='a \'b\' \\ %c'";
@@ -23,10 +28,17 @@ const MONITORED: &str = r#"it's "monitored" 100% \o/ $HOME `id`"#;
 
 const PASSWORD: &str = r#"it's "se\cret" 100% $HOME"#;
 
+/// A file that is root's, in a directory that is root's.
+const CONFIG: &str = "/etc/it's ours/postgresql.conf";
+
 const PREPARATION: &str = r#"
     cat > "/var/lib/pgsql/100% it's\\pass" <<'END'
 *:*:*:repuser:replica\\tion\:word
 END
+    mkdir "/etc/it's ours"
+    mv /var/lib/pgsql/data/postgresql.conf "/etc/it's ours/postgresql.conf"
+    chown root:postgres "/etc/it's ours/postgresql.conf"
+    chmod 640 "/etc/it's ours/postgresql.conf"
     chown postgres:postgres /var/lib/pgsql/100*
     chmod 600 /var/lib/pgsql/100*
     sed -i '1i local all watcher scram-sha-256' /var/lib/pgsql/data/pg_hba.conf
@@ -40,12 +52,15 @@ const STATEMENTS: [&str; 3] = [
 ];
 
 fn instance() -> Instance {
-    Instance { pgdata: DATA, ..Instance::usual() }.with(&[("monitor_user", "watcher")])
+    Instance { pgdata: DATA, ..Instance::usual() }
+        .with(&[("monitor_user", "watcher"), ("config", CONFIG)])
 }
 
 fn assert_values(instance: &Instance, site: &Site, node: &str) {
     let host = site.host(node);
     assert_eq!(instance.ask(&host, "show restore_command"), RESTORE_COMMAND);
+    assert_eq!(instance.ask(&host, "show recovery_end_command"), RECOVERY_END_COMMAND);
+    assert_eq!(instance.ask(&host, "show archive_cleanup_command"), CLEANUP_COMMAND);
     let conninfo = instance.ask(&host, "show primary_conninfo");
     assert!(conninfo.ends_with(CONNINFO_OPT), "{conninfo}");
     site.answers(instance, &host, "select status from pg_stat_wal_receiver", "streaming");
@@ -62,6 +77,8 @@ fn awkward_characters_in_commands_passwords_and_statements_arrive_as_they_were_w
     let parameters = [
         ("restore_command", RESTORE_COMMAND),
         ("primary_conninfo_opt", CONNINFO_OPT),
+        ("recovery_end_command", RECOVERY_END_COMMAND),
+        ("archive_cleanup_command", CLEANUP_COMMAND),
         ("monitor_sql", MONITOR_SQL),
         ("monitor_password", PASSWORD),
     ];
@@ -79,6 +96,9 @@ fn awkward_characters_in_commands_passwords_and_statements_arrive_as_they_were_w
     site.settled(&instance, "pm02", &["pm01"]);
     assert_values(&instance, &site, "pm01");
     site.contains(&site.host("pm02"), instance.logfile, MONITORED);
+    site.host("pm02").run_ok(&["test", "-f", ENDED]).expect("recovery_end_command has run");
+    let owner = site.host("pm02").run_ok(&["stat", "-c", "%U %G %a", CONFIG]);
+    assert_eq!(owner.expect("the configuration is there"), "root postgres 640\n");
     let state = site.cluster.wait_until_idle(SOON);
     assert!(state.failures.is_empty(), "{:?}", state.failures);
     let own = site.cluster.agent_lines();

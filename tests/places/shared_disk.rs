@@ -22,15 +22,16 @@ fn configuration(instance: &Instance) -> String {
         "primitive disk ocf:heartbeat:Filesystem params device=/srv/shared directory=/srv/pg fstype=none options=bind \
          op start interval=0s timeout=60s op stop interval=0s timeout=60s op monitor interval=20s timeout=40s\n\
          primitive {resource} ocf:heartbeat:pgsql params pgctl=\"{BINDIR}/pg_ctl\" psql=\"{BINDIR}/psql\" \
-         pgdata=\"{pgdata}\" logfile=\"{logfile}\" pghost=127.0.0.1 pgdb=postgres stop_escalate=2 \
+         pgdata=\"{pgdata}\" logfile=\"{logfile}\" pghost=localhost pgdb=postgres stop_escalate=2 \
          op start interval=0s timeout=60s op stop interval=0s timeout=60s on-fail=fence \
          op monitor interval=2s timeout=30s\n\
-         group service disk {resource} meta target-role=Stopped\n"
+         group service disk {resource} meta target-role=Stopped\n\
+         location service-first service 50: pm01\n"
     )
 }
 
 fn instance() -> Instance {
-    Instance { resource: "pg.shared", pgdata: "/srv/pg/data", ..Instance::usual() }
+    Instance { resource: "pg.shared", pgdata: "/srv/pg/it's data", ..Instance::usual() }
 }
 
 fn probe(site: &Site, node: &str) -> Option<ActionResult> {
@@ -83,7 +84,7 @@ fn an_instance_on_a_shared_disk_moves_with_it_and_is_not_found_where_the_disk_is
     let site = Site::boot(builder.pg_log(instance().logfile));
     let instance = instance();
     let (first, second) = (site.host("pm01"), site.host("pm02"));
-    let copy = "cp -a /var/lib/pgsql/data /srv/shared/data; chmod 755 /srv/shared";
+    let copy = "cp -a /var/lib/pgsql/data \"/srv/shared/it's data\"; chmod 755 /srv/shared";
     first.run_ok(&["sh", "-euc", copy]).expect("the disk is filled");
     site.everywhere(HOST);
     site.configure(&configuration(&instance));
@@ -94,9 +95,9 @@ fn an_instance_on_a_shared_disk_moves_with_it_and_is_not_found_where_the_disk_is
     }
     let words = ["crm_resource", "-r", "service", "--meta", "--delete-parameter", "target-role"];
     first.run_ok(&words).expect("the service may start");
-    move_to(&site, &instance, "pm01");
+    is_at(&site, &instance, "pm01");
     site.contains(&first, instance.logfile, MONITORED);
-    assert_eq!(instance.ask(&first, "show listen_addresses"), "127.0.0.1");
+    assert_eq!(instance.ask(&first, "show listen_addresses"), "localhost");
     instance.ask(&first, "create table note (text text)");
     instance.ask(&first, "insert into note values ('kept')");
 

@@ -23,6 +23,7 @@ fn instance() -> Instance {
         ("stop_escalate_in_slave", "0"),
         ("crm_attr_timeout", "1"),
         ("restart_on_promote", "true"),
+        ("pghost", "0.0.0.0"),
     ])
 }
 
@@ -63,6 +64,8 @@ fn a_hanging_attribute_update_ends_in_time(site: &Site, instance: &Instance) {
             .then_some(())
     };
     site.cluster.wait_for("the update is given up", SOON, given_up);
+    let names = instance.ask(&primary, "show synchronous_standby_names");
+    assert_eq!(names, "\"pm02\"", "commits stopped waiting before the record was written");
     primary.run_ok(&["rm", "/run/hesitate"]).expect("the tool works again");
     site.settled(instance, "pm01", &["pm02"]);
     // A second for the update, the rest for everything else; the default would take five.
@@ -98,8 +101,12 @@ fn the_small_print_of_replication_does_what_it_says() {
     assert_ne!(site.host("pm02").postmaster(), before, "it was not promoted by a restart");
     let timeline = "select timeline_id from pg_control_checkpoint()";
     assert_eq!(instance.ask(&site.host("pm02"), timeline), "1");
+    // Both are on the same timeline, and the old primary has been started as a standby before.
+    site.settled(&instance, "pm02", &["pm01"]);
     site.cluster.wait_until("the receivers have changed places", SOON, |state| {
         instance.receiver(state, "pm02") == Some("normal (master)")
+            && instance.receiver(state, "pm01") == Some("normal")
     });
+    assert_eq!(instance.ask(&site.host("pm02"), "show listen_addresses"), "0.0.0.0");
     site.assert_calm();
 }

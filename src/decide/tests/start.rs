@@ -9,7 +9,7 @@ use crate::model::settings::ReplicationMode::{self, Sync};
 use crate::model::status::{DataStatus, InstanceStatus, PromotionScore};
 use crate::model::step::Step;
 use crate::model::sync_names::SyncNames;
-use crate::model::verdict::Failure;
+use crate::model::verdict::{Failure, Resync};
 use crate::model::wal::Timeline;
 use std::time::Duration;
 
@@ -84,6 +84,7 @@ fn a_locked_node_starts_only_as_the_last_primary_with_everybody_in_sight() {
             lock: "/data/tmp/PGSQL.lock".into(),
             data_status: status,
             primary: primary.map(node),
+            resync: Resync::Rewind,
         });
         assert_eq!(end, if starts { STARTING } else { locked });
     }

@@ -7,7 +7,7 @@ use crate::model::action::Action;
 use crate::model::node::NodeName;
 use crate::model::status::DataStatus;
 use crate::model::step::Step;
-use crate::model::verdict::{Failure, Outcome, Reason};
+use crate::model::verdict::{Failure, Outcome, Reason, Resync};
 use crate::model::wal::{Lsn, Timeline, WalPosition};
 
 /// Every kind of failure and the code it is worth at start.
@@ -18,7 +18,15 @@ fn failures() -> Vec<(Failure, u8)> {
         (Failure::NoReplication, 3),
         (Failure::DataDirectoryMissing(path()), 5),
         (Failure::DataDirectoryUnreadable(path(), "EIO".into()), 4),
-        (Failure::Locked { lock: path(), data_status: None, primary: None }, 1),
+        (
+            Failure::Locked {
+                lock: path(),
+                data_status: None,
+                primary: None,
+                resync: Resync::Rewind,
+            },
+            1,
+        ),
         (Failure::AlreadyPrimary, 1),
         (Failure::ServerDied(None), 1),
         (Failure::NotAccepting(String::new()), 1),
