@@ -23,6 +23,7 @@ use crate::ocf::log::{Log, exit_reason, report};
 use crate::ocf::validate::{Context, validate};
 use crate::ocf::{notification, settings};
 use crate::pacemaker::Tools;
+use crate::postgres::postmaster;
 use crate::postgres::session::Session;
 use crate::postgres::version::Version;
 use crate::system::identity::{User, acting_as_root};
@@ -111,7 +112,16 @@ fn prepare(
 }
 
 fn without_user(action: Action, settings: &Settings) -> ExitCode {
+    let runs = postmaster::running_in(&settings.pgdata).is_ok_and(|found| !found.is_empty());
     match action {
+        Action::Stop | Action::Monitor | Action::Status if runs => {
+            let pgdata = settings.pgdata.display();
+            exit_reason(&format!(
+                "User {} doesn't exist, but PostgreSQL runs in {pgdata}",
+                settings.pgdba
+            ));
+            ExitCode::Generic
+        }
         Action::Stop | Action::Notify => ExitCode::Success,
         Action::Monitor | Action::Status => ExitCode::NotRunning,
         Action::Start

@@ -14,15 +14,17 @@ use crate::system::identity::{User, acting_as_root, as_user};
 /// A configuration file larger than this is none.
 const CONFIG_BYTES_MAX: u64 = 16 << 20;
 
+/// What `PG_VERSION` may hold.
+const VERSION_BYTES_MAX: u64 = 64;
+
 /// Looks at everything that validation may ask for.
 #[must_use]
 pub fn gather(settings: &Settings) -> Facts {
     let user = User::lookup(&settings.pgdba);
     let known = user.as_ref().ok().and_then(Option::as_ref);
     let version = known.and_then(|user| {
-        as_user(user, || std::fs::read_to_string(settings.pgdata.join("PG_VERSION")).ok())
-            .ok()
-            .flatten()
+        as_user(user, || files::read(&settings.pgdata.join("PG_VERSION"), VERSION_BYTES_MAX).ok())
+            .ok()??
     });
     Facts {
         privileged: (acting_as_root() || known.is_some_and(User::is_me)).into(),

@@ -4,6 +4,7 @@
 //! action's decision, or a rule that several of them share.
 
 mod candidate;
+mod catch_up;
 mod demote;
 mod election;
 mod ladder;

@@ -125,6 +125,8 @@ pub(super) fn usurps(cluster: &Cluster) -> Option<Failure> {
     });
     let deposed = match &me.data_status {
         Some(DataStatus::Latest) => false,
+        // Every state of a standby is two words with a bar between; anything else is no record.
+        Some(DataStatus::Other(word)) if !word.contains('|') => rival.is_some(),
         Some(_) => true,
         None => rival.is_some(),
     };

@@ -6,6 +6,7 @@ use super::sync_policy::record_is_binding;
 use super::{SUCCESS, fail, insist, try_once, without_cluster};
 use crate::model::cluster::{Cluster, Membership};
 use crate::model::instance::{Answer, DataDirectory, Postmaster, Refusal, StandbyReport};
+use crate::model::node::NodeName;
 use crate::model::observation::Observation;
 use crate::model::settings::{ReplicationMode, Settings};
 use crate::model::status::{DataStatus, InstanceStatus, PromotionScore};
@@ -148,8 +149,11 @@ fn accepting(settings: &Settings, seen: &Observation) -> Option<Verdict> {
 
 /// Tells whether another node is to be promoted once this start is over, and has waited enough.
 fn holds_up_promotion(seen: &Observation) -> bool {
-    let another = seen.notification.promote.iter().any(|node| *node != seen.local);
-    another && seen.time.elapsed > RECOVERY_IN_FAILOVER
+    another_is_promoted(seen) && seen.time.elapsed > RECOVERY_IN_FAILOVER
+}
+
+fn another_is_promoted(seen: &Observation) -> bool {
+    seen.notification.promote.iter().any(|node| *node != seen.local)
 }
 
 /// Before a start nothing of an earlier life may be believed of this node.
@@ -174,15 +178,24 @@ fn clean_record(cluster: &Cluster) -> Vec<Step> {
 /// Holds a node back that has been primary, unless the cluster knows that it was the last one.
 fn held_by_lock(settings: &Settings, seen: &Observation, cluster: &Cluster) -> Option<Verdict> {
     seen.files.lock?;
-    if was_last_primary(settings, cluster) {
+    // A promotion by restart keeps the timeline: afterwards nothing would show that this node went
+    // another way, so that it does not start beside one.
+    let unseen_fork = settings.restart_on_promote && another_is_promoted(seen);
+    if was_last_primary(settings, cluster) && !unseen_fork {
         return None;
     }
     Some(fail(Failure::Locked {
         lock: settings.lock_file(),
         data_status: cluster.me().and_then(|me| me.data_status.clone()),
-        primary: cluster.primary().map(|primary| primary.name.clone()),
+        primary: other_primary(cluster),
         resync: if settings.restart_on_promote { Resync::Copy } else { Resync::Rewind },
     }))
+}
+
+/// Returns the primary, unless that is what the cluster still remembers of this node.
+fn other_primary(cluster: &Cluster) -> Option<NodeName> {
+    let primary = cluster.primary().filter(|primary| primary.name != cluster.local);
+    primary.map(|primary| primary.name.clone())
 }
 
 /// Tells whether nobody has been promoted since this node was: whoever is promoted records every
@@ -195,7 +208,8 @@ fn was_last_primary(settings: &Settings, cluster: &Cluster) -> bool {
         let known = cluster.fencing && record_is_binding(cluster, peer.membership);
         known || peer.membership == Membership::Member
     });
-    mine == Some(&DataStatus::Latest) && cluster.primary().is_none() && binding
+    let rival = other_primary(cluster).is_some();
+    mine == Some(&DataStatus::Latest) && !rival && binding
 }
 
 /// The server runs as a standby: is it the standby that it should be?

@@ -47,6 +47,9 @@ pub fn parse(
     resource: &ResourceName,
     local: &NodeName,
 ) -> Result<Cluster, PacemakerError> {
+    if depth(xml) > DEPTH_MAX {
+        return Err(PacemakerError::TooDeep);
+    }
     let document = Document::parse(xml)?;
     let cib = document.root_element();
     let nodes: Vec<_> = children(cib, &["configuration", "nodes", "node"])
@@ -70,6 +73,26 @@ pub fn parse(
         startup_fencing: property(cib, "startup-fencing").is_none_or(is_true),
         nodes,
     })
+}
+
+/// How deep a CIB may nest; the schema allows a handful of levels.
+const DEPTH_MAX: usize = 200;
+
+/// Returns how deep a document nests, roughly: the parser would use up the stack before it said so.
+fn depth(xml: &str) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    for pair in xml.as_bytes().windows(2) {
+        match pair {
+            b"</" | b"/>" => depth = depth.saturating_sub(1),
+            [b'<', b'!' | b'?'] => {}
+            [b'<', _] => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            _ => {}
+        }
+    }
+    deepest
 }
 
 /// Returns the elements at the end of a path of tag names.

@@ -25,6 +25,9 @@ pub enum PacemakerError {
     /// The cluster information base is not XML.
     #[error("the cluster information base cannot be read: {0}")]
     NotXml(#[from] roxmltree::Error),
+    /// The cluster information base nests deeper than any does.
+    #[error("the cluster information base cannot be read: it nests too deep")]
+    TooDeep,
     /// The local node is not in the cluster information base.
     #[error("this host ({0}) is not a node of the cluster")]
     NotANode(String),

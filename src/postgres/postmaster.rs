@@ -4,6 +4,7 @@
 //! `postmaster.pid` alone proves nothing, and its absence neither.
 
 use std::io;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
@@ -14,7 +15,7 @@ use crate::model::instance::{DataDirectory, Postmaster};
 use crate::model::settings::Settings;
 use crate::model::step::ShutdownMode;
 use crate::system::SystemError;
-use crate::system::identity::{User, as_user};
+use crate::system::identity::{User, acting_as_root, as_user};
 use crate::system::pause::pause;
 use crate::system::process::Process;
 
@@ -90,6 +91,20 @@ fn servers(settings: &Settings, user: &User) -> Result<Vec<Process>, SystemError
         None => Process::all().map(|all| started_for(settings, &all)),
     })?;
     let mut processes = found?;
+    processes.retain(is_server);
+    if processes.is_empty() && acting_as_root() {
+        // The server may belong to another user than the parameter says now.
+        return running_in(&settings.pgdata);
+    }
+    Ok(processes)
+}
+
+/// Finds every server process in this directory, whoever owns it, as far as the caller may see.
+///
+/// # Errors
+/// The process table cannot be read.
+pub fn running_in(pgdata: &Path) -> Result<Vec<Process>, SystemError> {
+    let mut processes = Process::using_directory(pgdata)?.unwrap_or_default();
     processes.retain(is_server);
     Ok(processes)
 }

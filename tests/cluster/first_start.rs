@@ -11,7 +11,7 @@ fn the_seed_data_comes_up_as_one_primary_with_streaming_standbys() {
     assert_eq!(query("select count(*) from pg_stat_replication where state = 'streaming'"), "2");
     assert_eq!(
         query(
-            "select string_agg(slot_name || ' ' || active, ', ' order by 1) from pg_replication_slots"
+            "select string_agg(slot_name || ' ' || active, ', ' order by slot_name) from pg_replication_slots"
         ),
         "pgsql_pm02 true, pgsql_pm03 true"
     );

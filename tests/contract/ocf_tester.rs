@@ -86,7 +86,6 @@ fn a_standby_passes_ocf_tester_beside_a_primary_of_another_name() {
 }
 
 #[test]
-#[ignore = "start::was_last_primary: the lock of a node holds it back because it was itself the last primary in the history"]
 fn the_clusters_own_primary_passes_ocf_tester_and_is_managed_again() {
     let site = unmanaged();
     let primary = site.cluster.host("pm01");

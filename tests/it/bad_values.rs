@@ -228,7 +228,6 @@ fn a_stop_that_succeeds_has_ended_the_server() {
 }
 
 #[test]
-#[ignore = "agent::without_user and postmaster::servers look for the server only with the eyes of pgdba"]
 fn a_stop_with_another_pgdba_does_not_call_a_running_server_stopped() {
     for user in ["no_user", "nobody"] {
         let server = Server::started();

@@ -69,7 +69,6 @@ fn a_primary_whose_cluster_makes_no_sense_is_a_primary() {
 }
 
 #[test]
-#[ignore = "monitor::usurps takes every record but LATEST for a later promotion elsewhere"]
 fn a_primary_whose_record_is_no_record_is_a_primary() {
     let paper = Paper::primary();
     let record =
@@ -82,7 +81,6 @@ fn a_primary_whose_record_is_no_record_is_a_primary() {
 }
 
 #[test]
-#[ignore = "cib::parse: roxmltree needs stack for each level; the agent dies of SIGABRT"]
 fn a_cib_as_deep_as_the_sea_fails_no_primary() {
     let paper = Paper::primary();
     let deep =
@@ -91,7 +89,6 @@ fn a_cib_as_deep_as_the_sea_fails_no_primary() {
 }
 
 #[test]
-#[ignore = "Running::collect keeps everything that a program prints, gigabytes within its time"]
 fn a_cibadmin_that_never_ends_takes_no_memory() {
     let paper = Paper::primary();
     let agent =

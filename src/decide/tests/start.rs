@@ -117,3 +117,26 @@ fn start_refuses_what_defeats_the_agents_settings() {
     let scene = Scene::primary(Sync);
     assert_eq!(scene.decide(Action::Start), failed(Failure::AlreadyPrimary));
 }
+
+#[test]
+fn beside_a_promotion_by_restart_an_old_primary_does_not_start() {
+    for (by_restart, starts) in [(false, true), (true, false)] {
+        let mut scene = Scene::stopped(Sync, "pm01");
+        scene.settings.restart_on_promote = by_restart;
+        scene.seen.files.lock = Some(Lock { timeline: Some(Timeline(1)) });
+        scene.node("pm01").data_status = Some(DataStatus::Latest);
+        scene.seen.notification.promote = vec![node("pm02")];
+        let (steps, _) = scene.run(Action::Start);
+        assert_eq!(steps.contains(&Step::Launch), starts, "by restart: {by_restart}");
+    }
+}
+
+#[test]
+fn what_the_cluster_remembers_of_this_node_is_no_rival() {
+    let mut scene = Scene::stopped(Sync, "pm01");
+    scene.seen.files.lock = Some(Lock { timeline: Some(Timeline(1)) });
+    let me = scene.node("pm01");
+    me.data_status = Some(DataStatus::Latest);
+    me.role = ClusterRole::Promoted;
+    assert!(scene.run(Action::Start).0.contains(&Step::Launch));
+}

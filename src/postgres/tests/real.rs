@@ -19,7 +19,7 @@ use crate::model::sync_names::SyncNames;
 use crate::model::wal::Timeline;
 use crate::postgres::server_log::{self, Mark};
 use crate::postgres::session::Session;
-use crate::postgres::standby::Standby;
+use crate::postgres::standby::{Standby, primary_conninfo_overridden};
 use crate::postgres::version::Version;
 use crate::postgres::{control_data, launch, postmaster, sync_file};
 use crate::system::command::Command;
@@ -93,15 +93,8 @@ impl Server {
     }
 
     fn standby<'a>(&'a self, local: &'a NodeName) -> Standby<'a> {
-        let (settings, user) = (&self.settings, &self.user);
-        Standby {
-            settings,
-            user,
-            local,
-            version: Version::new(15, 0),
-            primary: None,
-            retry_is_free: true,
-        }
+        let (settings, user, version) = (&self.settings, &self.user, Version::new(15, 0));
+        Standby { settings, user, local, version, primary: None, retry_is_free: true }
     }
 
     fn shutdown(&self, mode: ShutdownMode) {
@@ -293,10 +286,7 @@ fn a_standby_follows_is_reported_and_promoted() {
     let Answer::Standby(report) = other.report(soon()) else { panic!("no standby") };
     let ours = second.standby(&two).conninfo();
     let effective = report.primary_conninfo.clone().expect("visible");
-    assert!(
-        !crate::postgres::standby::primary_conninfo_overridden(&effective, &ours),
-        "{effective}"
-    );
+    assert!(!primary_conninfo_overridden(&effective, &ours), "{effective}");
     assert_eq!(report.timeline, Timeline(1));
     until("all received", || match other.report(soon()) {
         Answer::Standby(standby) => standby.wal_end >= end.wal_end,

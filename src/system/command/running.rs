@@ -15,6 +15,8 @@ use crate::system::pause::pause;
 
 /// How soon the end of a program is noticed whose children keep its output open.
 const NOTICE: Duration = Duration::from_millis(5);
+/// More than any of our programs has to say.
+const OUTPUT_BYTES_MAX: usize = 64 << 20;
 /// How long a killed program may take to vanish before it is left to the kernel.
 const REAP: Duration = Duration::from_millis(200);
 
@@ -71,6 +73,9 @@ impl Running {
             }
             if err_ready {
                 err_open = read_some(&mut self.stderr, stderr)?;
+            }
+            if stdout.len() + stderr.len() > OUTPUT_BYTES_MAX {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "it prints without end"));
             }
             if out_ready || err_ready {
                 if !late {

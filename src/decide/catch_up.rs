@@ -1,0 +1,113 @@
+//! Before a promotion: fetch the WAL that reachable peers have beyond the candidate.
+
+use std::time::Duration;
+
+use super::candidate::is_fit;
+use super::election::members;
+use super::fail;
+use super::ladder::bring_down;
+use super::start::bring_up;
+use crate::model::cluster::{Cluster, ClusterNode, ClusterRole};
+use crate::model::instance::{Answer, StandbyReport};
+use crate::model::node::NodeName;
+use crate::model::observation::{Attempt, Observation};
+use crate::model::settings::Settings;
+use crate::model::status::DataStatus;
+use crate::model::step::Step;
+use crate::model::verdict::{Failure, Reason, Verdict};
+use crate::model::wal::WalPosition;
+
+/// How long a promotion waits for peers that have not said how far their WAL goes. They were asked
+/// in the notification before, so that whoever has not answered by now is hardly alive.
+const POSITIONS: Duration = Duration::from_secs(1);
+
+/// How long it waits for a connection to a peer that has WAL beyond ours.
+const CONNECTION: Duration = Duration::from_secs(10);
+
+/// Standbys on other nodes that run now and keep running through this transition.
+fn running_peers<'a>(
+    settings: &'a Settings,
+    seen: &'a Observation,
+    cluster: &'a Cluster,
+) -> impl Iterator<Item = &'a ClusterNode> {
+    members(settings, cluster)
+        .filter(|node| node.role == ClusterRole::Unpromoted)
+        .filter(|node| !seen.notification.stop.contains(&node.name))
+}
+
+/// Fetches WAL that a running peer has beyond ours.
+///
+/// In sync mode none of it was acknowledged, but the peer could not follow a timeline that
+/// leaves its own before its end. Peers that the cluster recorded as disconnected are not asked:
+/// their WAL may be of another history.
+pub(super) fn wal_of_peers(
+    settings: &Settings,
+    seen: &Observation,
+    report: &StandbyReport,
+    cluster: &Cluster,
+) -> Option<Verdict> {
+    let trusted = |node: &&ClusterNode| node.data_status != Some(DataStatus::Disconnected);
+    let peers: Vec<_> = running_peers(settings, seen, cluster).filter(trusted).collect();
+    let silent: Vec<_> =
+        peers.iter().filter(|p| p.wal_position.is_none()).map(|p| p.name.clone()).collect();
+    if !silent.is_empty() && seen.time.elapsed < POSITIONS {
+        return Some(Verdict::Wait(Reason::Positions(silent)));
+    }
+    let mine = report.position();
+    let ahead = peers
+        .iter()
+        .filter_map(|peer| Some((*peer, peer.wal_position?)))
+        .filter(|(_, theirs)| theirs.timeline == mine.timeline && theirs.lsn > mine.lsn)
+        .max_by_key(|(_, theirs)| theirs.lsn);
+    let (peer, theirs) = ahead?;
+    // The restart that it takes before version 13 would be mistaken for the one that promotes.
+    if settings.restart_on_promote && !seen.instance.conninfo_reloads {
+        return without_wal_of(settings, &peer.name, peer.data_status.as_ref(), theirs, mine);
+    }
+    let follow = Step::FollowPeer(peer.name.clone());
+    match seen.taken.last(&follow) {
+        None => Some(Verdict::Do(follow)),
+        Some(attempt) if seen.time.elapsed < attempt.ended + patience(seen, report) => {
+            Some(Verdict::Wait(Reason::WalOfPeer(peer.name.clone(), theirs)))
+        }
+        Some(_) => without_wal_of(settings, &peer.name, peer.data_status.as_ref(), theirs, mine),
+    }
+}
+
+/// Before PostgreSQL 13 a standby takes a new `primary_conninfo` only by a restart.
+pub(super) fn restart_to_follow(settings: &Settings, seen: &Observation) -> Option<Verdict> {
+    let follows = |attempt: &Attempt| matches!(attempt.step, Step::FollowPeer(_));
+    let followed = seen.taken.0.iter().rev().find(|attempt| follows(attempt))?;
+    if seen.instance.conninfo_reloads || followed.error.is_some() {
+        return None;
+    }
+    if !seen.taken.tried(&Step::Launch) {
+        return bring_down(seen, settings.stop_escalate_in_slave)
+            .or(Some(Verdict::Do(Step::Launch)));
+    }
+    match &seen.instance.answer {
+        Answer::Standby(_) | Answer::Primary(_) => None,
+        Answer::NotAsked | Answer::Refused(_) | Answer::Silent(_) | Answer::MonitorSqlFailed(_) => {
+            bring_up(settings, seen)
+        }
+    }
+}
+
+/// A third of the action's time may go into fetching WAL that arrives; less, if none does.
+fn patience(seen: &Observation, report: &StandbyReport) -> Duration {
+    let third = (seen.time.elapsed + seen.time.remaining) / 3;
+    if report.is_streaming() { third } else { third.min(CONNECTION) }
+}
+
+/// A peer is ahead and its WAL did not come. What nobody acknowledged is not worth an outage; what
+/// a client may have been told is.
+fn without_wal_of(
+    settings: &Settings,
+    peer: &NodeName,
+    recorded: Option<&DataStatus>,
+    theirs: WalPosition,
+    mine: WalPosition,
+) -> Option<Verdict> {
+    is_fit(settings.rep_mode, recorded)
+        .then(|| fail(Failure::PeerAhead(peer.clone(), theirs, mine)))
+}
