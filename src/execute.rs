@@ -174,6 +174,9 @@ fn announce_shutdown(mode: ShutdownMode, seen: &Observation) {
     let elapsed = seen.time.elapsed.as_secs();
     match mode {
         ShutdownMode::Fast => info!("Stopping PostgreSQL using -m fast."),
+        ShutdownMode::Immediate if !seen.taken.tried(&Step::Shutdown(ShutdownMode::Fast)) => {
+            info!("Stopping PostgreSQL using -m immediate.");
+        }
         ShutdownMode::Immediate => {
             info!(
                 "PostgreSQL failed to stop after {elapsed}s using -m fast. Trying -m immediate..."

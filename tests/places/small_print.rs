@@ -90,6 +90,8 @@ fn the_small_print_of_replication_does_what_it_says() {
 
     let ledger = Ledger::start(&site.cluster, instance.client_vip).expect("the ledger starts");
     site.cluster.wait_for("rows", SOON, || (ledger.acknowledged() > 100).then_some(()));
+    // What came before has cost pm02 its place; only a synchronous standby takes over.
+    site.settled(&instance, "pm01", &["pm02"]);
     let before = site.host("pm02").postmaster();
     site.host("pm01").kill_postmaster(Signal::SIGKILL);
     site.cluster.wait_until("pm02 is the primary", SOON, |state| {
