@@ -181,7 +181,8 @@ fn held_by_lock(settings: &Settings, seen: &Observation, cluster: &Cluster) -> O
     // A promotion by restart keeps the timeline: afterwards nothing would show that this node went
     // another way, so that it does not start beside one.
     let unseen_fork = settings.restart_on_promote && another_is_promoted(seen);
-    if was_last_primary(settings, cluster) && !unseen_fork {
+    if was_last_primary(settings, cluster) && !unseen_fork || has_streamed_since(settings, cluster)
+    {
         return None;
     }
     Some(fail(Failure::Locked {
@@ -190,6 +191,20 @@ fn held_by_lock(settings: &Settings, seen: &Observation, cluster: &Cluster) -> O
         primary: other_primary(cluster),
         resync: if settings.restart_on_promote { Resync::Copy } else { Resync::Rewind },
     }))
+}
+
+/// Tells whether a later primary has seen this node stream: a promotion records every other node as
+/// disconnected, so that such a record is newer than it. PostgreSQL streams a later timeline only
+/// to a node that is part of its history; with `restart_on_promote` there is no later timeline.
+fn has_streamed_since(settings: &Settings, cluster: &Cluster) -> bool {
+    let recorded = cluster.me().and_then(|me| me.data_status.as_ref());
+    let streamed = matches!(
+        recorded,
+        Some(
+            DataStatus::StreamingSync | DataStatus::StreamingAsync | DataStatus::StreamingPotential
+        )
+    );
+    streamed && !settings.restart_on_promote
 }
 
 /// Returns the primary, unless that is what the cluster still remembers of this node.

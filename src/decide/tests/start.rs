@@ -69,6 +69,8 @@ fn a_locked_node_starts_only_as_the_last_primary_with_everybody_in_sight() {
         (Some(DataStatus::Disconnected), None, Membership::Member, false),
         (None, None, Membership::Member, false),
         (Some(DataStatus::Latest), None, Membership::Down, true),
+        (Some(DataStatus::StreamingAsync), Some("pm03"), Membership::Member, true),
+        (Some(DataStatus::Other("STARTUP|ASYNC".into())), None, Membership::Member, false),
     ];
     for (status, primary, membership, starts) in table {
         let mut scene = Scene::stopped(Sync, "pm01");
