@@ -1,7 +1,6 @@
 //! Why something could not be measured.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 /// Why something could not be measured.
 #[derive(Debug, thiserror::Error)]
@@ -21,8 +20,6 @@ pub enum Error {
     NoStock(String),
     #[error("{0} is no checkout and no git directory of resource-agents: {1}")]
     BadStock(PathBuf, String),
-    #[error("{what} did not come about within {limit:?}")]
-    Awaited { what: String, limit: Duration },
     #[error("cannot read {what}: {text:?}")]
     Parse { what: &'static str, text: String },
     #[error("{0}")]

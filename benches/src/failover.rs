@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
-use testbed::{Cluster, Event, Host, Ledger, LedgerPlan, LedgerReport, Outage, clock};
+use testbed::{Cluster, Event, Host, Ledger, LedgerPlan, LedgerReport, Outage, clock, poll};
 
 use crate::arguments::{Arguments, Part};
 use crate::configuration::{CLIENT_ADDRESS, RESOURCE};
@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::fault::Fault;
 use crate::machine::load;
 use crate::report::Report;
-use crate::site::{ENOUGH_ROWS, LIMIT, Roles, Site, since, until};
+use crate::site::{ENOUGH_ROWS, LIMIT, Roles, Site, since};
 use crate::statistics::Time;
 
 /// How often the ledger is looked at; it is in this process.
@@ -133,7 +133,7 @@ fn strike(site: &Site, agent: Agent, fault: Fault, timeline: bool) -> Result<Fai
     let struck = SystemTime::now();
     fault.strike(site, &roles)?;
     let new =
-        until("a new primary", LIMIT, QUESTION, || new_primary(&site.cluster, &roles, struck))?;
+        poll("a new primary", LIMIT, QUESTION, || new_primary(&site.cluster, &roles, struck))?;
     rows(&ledger)?;
     let notes = ledger.stop();
     let outage = outage(&notes, struck);
@@ -165,7 +165,7 @@ fn strike(site: &Site, agent: Agent, fault: Fault, timeline: bool) -> Result<Fai
 fn rows(ledger: &Ledger) -> Result<(), Error> {
     let before = ledger.acknowledged();
     let enough = || (ledger.acknowledged() >= before + ENOUGH_ROWS).then_some(());
-    until("acknowledged rows", LIMIT, GLANCE, enough)
+    Ok(poll("acknowledged rows", LIMIT, GLANCE, enough)?)
 }
 
 /// A host that accepts writes: another one, or the same with a server that was started since.

@@ -1,9 +1,8 @@
 //! One cluster with one agent: its first start, which is measured, and the quiet state before a fault.
 
-use std::thread::sleep;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
-use testbed::{Cluster, Ledger, State};
+use testbed::{Cluster, Ledger, State, poll};
 
 use crate::configuration::{CLIENT_ADDRESS, RESOURCE};
 use crate::contender::{Agent, Contenders};
@@ -55,11 +54,11 @@ impl Site {
         let ledger = Ledger::start(&self.cluster, CLIENT_ADDRESS)?;
         let began = SystemTime::now();
         self.cluster.configure_crm(contenders.configuration.text())?;
-        let streaming = until("two standbys stream", LIMIT, Duration::from_millis(50), || {
+        let streaming = poll("two standbys stream", LIMIT, Duration::from_millis(50), || {
             let asked = self.cluster.hosts().into_iter().map(|host| host.psql(STREAMING));
             asked.flatten().any(|count| count.trim() == "2").then(SystemTime::now)
         })?;
-        until("a first row", LIMIT, Duration::from_millis(50), || ledger.last_acknowledged())?;
+        poll("a first row", LIMIT, Duration::from_millis(50), || ledger.last_acknowledged())?;
         let report = ledger.stop();
         let first = report.acknowledged.first().map_or(report.stopped, |row| row.at);
         let commit = self.commit_after(began).unwrap_or(began);
@@ -80,9 +79,9 @@ impl Site {
     /// When that does not come about.
     pub fn settle(&self) -> Result<Roles, Error> {
         let look = || roles(&self.cluster.state().ok()?);
-        until("a primary and two standbys", LIMIT, Duration::from_millis(300), look)?;
+        poll("a primary and two standbys", LIMIT, Duration::from_millis(300), look)?;
         self.cluster.wait_until_idle(LIMIT);
-        until("a primary and two standbys", LIMIT, Duration::from_millis(300), look)
+        Ok(poll("a primary and two standbys", LIMIT, Duration::from_millis(300), look)?)
     }
 }
 
@@ -108,26 +107,4 @@ fn roles(state: &State) -> Option<Roles> {
 #[must_use]
 pub fn since(earlier: SystemTime, later: SystemTime) -> Time {
     Time(later.duration_since(earlier).unwrap_or_default())
-}
-
-/// Asks again and again until there is an answer.
-///
-/// # Errors
-/// When there is none in time.
-pub fn until<T>(
-    what: &str,
-    limit: Duration,
-    pause: Duration,
-    mut ask: impl FnMut() -> Option<T>,
-) -> Result<T, Error> {
-    let started = Instant::now();
-    loop {
-        if let Some(answer) = ask() {
-            return Ok(answer);
-        }
-        if started.elapsed() >= limit {
-            return Err(Error::Awaited { what: what.to_owned(), limit });
-        }
-        sleep(pause);
-    }
 }

@@ -167,7 +167,14 @@ mod tests {
             .current_dir(directory.path())
             .spawn()
             .expect("sleep");
-        let found = Process::using_directory(directory.path()).expect("/proc").expect("there");
+        // A child that has just become another program shows no arguments for a moment.
+        let found = loop {
+            let found = Process::using_directory(directory.path()).expect("/proc").expect("there");
+            if found.iter().all(|process| process.title.starts_with("/bin/sleep")) {
+                break found;
+            }
+            std::thread::yield_now();
+        };
         assert_eq!(found.len(), 1);
         let process = &found[0];
         assert_eq!(process.executable.as_deref(), Some("sleep"));

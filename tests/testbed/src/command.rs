@@ -119,10 +119,14 @@ fn text(file: &mut File) -> Result<String, Error> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Asks again and again, every 20 ms, until there is an answer.
-pub(crate) fn poll<T>(
+/// A pause after which what was asked may have changed, short beside whatever is awaited.
+pub(crate) const SOON: Duration = Duration::from_millis(20);
+
+/// Asks again and again until there is an answer; `pause` is how long it leaves the other side in peace.
+pub fn poll<T>(
     what: &str,
     limit: Duration,
+    pause: Duration,
     mut ask: impl FnMut() -> Option<T>,
 ) -> Result<T, Error> {
     let started = Instant::now();
@@ -133,6 +137,6 @@ pub(crate) fn poll<T>(
         if started.elapsed() >= limit {
             return Err(Error::Awaited { what: what.to_owned(), limit });
         }
-        std::thread::sleep(Duration::from_millis(20));
+        std::thread::sleep(pause);
     }
 }

@@ -61,7 +61,7 @@ mod wire;
 pub use builder::Builder;
 pub use cleanup::{interrupted, sweep};
 pub use cluster::Cluster;
-pub use command::Output;
+pub use command::{Output, poll};
 pub use error::Error;
 pub use evidence::clock;
 pub use fencing::{Fenced, Fencing};

@@ -2,7 +2,7 @@
 //! gets its power, belong elsewhere.
 
 use crate::builder::Options;
-use crate::command::poll;
+use crate::command::{SOON, poll};
 use crate::error::Error;
 use crate::host::Host;
 use crate::machine::{DiskFile, Machine};
@@ -151,13 +151,13 @@ fn hosts_file(options: &Options) -> String {
 /// Starts Corosync, then Pacemaker; returns once the local controller answers.
 pub(crate) fn start(host: &Host) -> Result<(), Error> {
     host.daemon(&["corosync", "-f"], "/var/log/corosync/stderr.log", &[])?;
-    poll(&format!("corosync on {}", host.name()), LIMIT, || {
+    poll(&format!("corosync on {}", host.name()), LIMIT, SOON, || {
         host.run(&["corosync-cfgtool", "-s"]).ok().filter(|answer| answer.success())
     })?;
     let environment =
         [("PCMK_logfile", PACEMAKER_LOG), ("PCMK_debug", "no"), ("PCMK_logfacility", "none")];
     host.daemon(&["pacemakerd", "-f"], "/var/log/pacemaker/stderr.log", &environment)?;
-    poll(&format!("pacemaker on {}", host.name()), LIMIT, || {
+    poll(&format!("pacemaker on {}", host.name()), LIMIT, SOON, || {
         host.run(&["crm_mon", "-1"]).ok().filter(|answer| answer.success())
     })
     .map(drop)
@@ -171,7 +171,7 @@ pub(crate) fn stop(host: &Host, limit: Duration) -> Result<(), Error> {
             continue;
         };
         host.signal(process.pid, "TERM")?;
-        poll(&format!("the end of {daemon} on {}", host.name()), limit, || {
+        poll(&format!("the end of {daemon} on {}", host.name()), limit, SOON, || {
             (!host.processes().iter().any(|other| other.pid == process.pid)).then_some(())
         })?;
     }

@@ -2,7 +2,7 @@
 //! helps when the wait was in vain. What a state means is in `state`.
 
 use crate::cluster::Cluster;
-use crate::command::poll;
+use crate::command::{SOON, poll};
 use crate::error::Error;
 use crate::host::Host;
 use crate::stack::PACEMAKER_LOG;
@@ -47,7 +47,7 @@ impl Cluster {
     #[track_caller]
     pub fn wait_until(&self, what: &str, limit: Duration, is_so: impl Fn(&State) -> bool) -> State {
         let started = Instant::now();
-        match poll(what, limit, || self.state().ok().filter(&is_so)) {
+        match poll(what, limit, SOON, || self.state().ok().filter(&is_so)) {
             Ok(state) => state,
             Err(error) => panic!("{error} (waited {:?})\n{}", started.elapsed(), self.dump()),
         }
@@ -80,7 +80,7 @@ impl Cluster {
     /// When the time is up, as `wait_until` does.
     #[track_caller]
     pub fn wait_for<T>(&self, what: &str, limit: Duration, ask: impl FnMut() -> Option<T>) -> T {
-        poll(what, limit, ask).unwrap_or_else(|error| panic!("{error}\n{}", self.dump()))
+        poll(what, limit, SOON, ask).unwrap_or_else(|error| panic!("{error}\n{}", self.dump()))
     }
 
     /// Everything that helps to understand where the cluster stands.
