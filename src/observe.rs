@@ -235,6 +235,13 @@ impl Observer {
                 .as_ref()
                 .is_some_and(|effective| standby::primary_conninfo_overridden(effective, &ours));
         }
+        if let (Answer::Primary(report), Some(version)) = (&mut answer, world.version) {
+            let (settings, user) = (&world.settings, &world.user);
+            let began = wal_directory::beginning_of(settings, user, version, report.timeline);
+            for row in &mut report.standbys {
+                row.shares_history = began.is_none() || row.sent_lsn > began;
+            }
+        }
         let settings = &world.settings;
         let plain = !settings.is_replication();
         let asks_sql = match (&answer, self.action) {

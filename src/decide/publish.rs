@@ -94,7 +94,11 @@ pub(super) fn data_status(row: Option<&StandbyRow>) -> DataStatus {
     let (Some(state), Some(sync_state)) = (&row.state, &row.sync_state) else {
         return DataStatus::Disconnected;
     };
-    match (state.as_str(), sync_state.as_str()) {
+    let state = match state.as_str() {
+        "streaming" if !row.shares_history => "catchup",
+        state => state,
+    };
+    match (state, sync_state.as_str()) {
         // One of several is enough for "quorum": that a commit was acknowledged does not mean that
         // this standby has it.
         ("streaming", "sync") => DataStatus::StreamingSync,

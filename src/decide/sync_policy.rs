@@ -77,9 +77,10 @@ pub(super) fn row_of<'a>(report: &'a PrimaryReport, name: &str) -> Option<&'a St
     rows.min_by_key(|row| (!is_streaming(row), row.flush_lsn))
 }
 
-/// Tells whether a standby streams: it has caught up once and receives WAL as it is written.
+/// Tells whether a standby streams: it has caught up once and receives WAL as it is written, of this
+/// primary's own timeline.
 pub(super) fn is_streaming(row: &StandbyRow) -> bool {
-    row.state.as_deref() == Some("streaming")
+    row.state.as_deref() == Some("streaming") && row.shares_history
 }
 
 /// Returns the streaming standby that has flushed most; the earlier in `node_list` between equals.

@@ -91,8 +91,14 @@ pub struct StandbyRow {
     pub state: Option<String>,
     /// `sync_state`, in lower case; `None` when the monitoring user may not see it.
     pub sync_state: Option<String>,
+    /// How far WAL was sent to it.
+    pub sent_lsn: Option<Lsn>,
     /// How far the standby has flushed.
     pub flush_lsn: Option<Lsn>,
+    /// Whether WAL of the primary's own timeline was sent to it. A standby whose history forked off
+    /// streams as well, for a moment: up to the end of the timeline that both have in common
+    /// (`XLogSendPhysical` in walsender.c), and what it says it has flushed is its own.
+    pub shares_history: bool,
 }
 
 /// A row of `pg_replication_slots` (physical slots only).

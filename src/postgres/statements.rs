@@ -64,7 +64,7 @@ pub(super) fn report(version: Version) -> String {
     };
     format!(
         "SELECT application_name, pg_catalog.lower(state), pg_catalog.lower(sync_state), \
-         flush_{lsn} FROM pg_catalog.pg_stat_replication;\n\
+         sent_{lsn}, flush_{lsn} FROM pg_catalog.pg_stat_replication;\n\
          SELECT slot_name, active, restart_lsn FROM pg_catalog.pg_replication_slots \
          WHERE slot_type = 'physical';\n\
          {receiver};\n\
@@ -133,7 +133,9 @@ fn standby(row: &Row) -> StandbyRow {
         application_name: text(row, 0).unwrap_or_default().to_owned(),
         state: text(row, 1).map(str::to_owned),
         sync_state: text(row, 2).map(str::to_owned),
-        flush_lsn: value(row, 3),
+        sent_lsn: value(row, 3),
+        flush_lsn: value(row, 4),
+        shares_history: true,
     }
 }
 
@@ -186,13 +188,17 @@ mod tests {
     #[test]
     fn a_primary_is_read() {
         let report = read_report(&[
-            vec![row(&["pm02", "streaming", "sync", "0/3000060"]), row(&["x", "-", "-", "-"])],
+            vec![
+                row(&["pm02", "streaming", "sync", "0/3000070", "0/3000060"]),
+                row(&["x", "-", "-", "-", "-"]),
+            ],
             vec![row(&["s_pm02", "t", "0/3000000"]), row(&["s_pm03", "f", "-"])],
             vec![],
             vec![row(&["f", "0/3000100", "0000000A", "-", "-", "9", "0", "\"pm02\"", "-"])],
         ]);
         let Answer::Primary(primary) = report.answer else { panic!("{report:?}") };
         assert_eq!((primary.timeline, primary.wal_end), (Timeline(10), Lsn(0x0300_0100)));
+        assert_eq!(primary.standbys[0].sent_lsn, Some(Lsn(0x0300_0070)));
         assert_eq!(primary.standbys[0].flush_lsn, Some(Lsn(0x0300_0060)));
         assert_eq!((&primary.standbys[1].state, primary.standbys[1].flush_lsn), (&None, None));
         assert!(primary.slots[0].active && primary.slots[1].restart_lsn.is_none());

@@ -1,12 +1,18 @@
-//! The WAL directory, read by its file names.
+//! The WAL directory: names of segments, and timeline history files.
 //!
-//! Only names are looked at: what is in the files is the server's business.
+//! What is in the segments is the server's business.
+
+use std::path::PathBuf;
 
 use crate::model::settings::Settings;
-use crate::model::wal::Timeline;
+use crate::model::wal::{Lsn, Timeline};
+use crate::system::files;
 use crate::system::identity::{User, as_user};
 
 use super::version::Version;
+
+/// More than the history of thousands of promotions.
+const HISTORY_BYTES_MAX: u64 = 1 << 20;
 
 /// Returns the newest timeline that a WAL segment of this instance belongs to.
 ///
@@ -16,12 +22,37 @@ use super::version::Version;
 /// cannot follow, too.
 #[must_use]
 pub fn newest_timeline(settings: &Settings, user: &User, version: Version) -> Option<Timeline> {
-    let name = if version.says_xlog() { "pg_xlog" } else { "pg_wal" };
-    let entries = as_user(user, || std::fs::read_dir(settings.pgdata.join(name))).ok()?.ok()?;
+    let entries = as_user(user, || std::fs::read_dir(directory(settings, version))).ok()?.ok()?;
     entries
         .filter_map(Result::ok)
         .filter_map(|entry| timeline_of(entry.file_name().to_str()?))
         .max()
+}
+
+/// Returns where a timeline of this instance left the one before; `None`: it is the first one, or its
+/// history cannot be read.
+#[must_use]
+pub fn beginning_of(
+    settings: &Settings,
+    user: &User,
+    version: Version,
+    timeline: Timeline,
+) -> Option<Lsn> {
+    let path = directory(settings, version).join(format!("{:08X}.history", timeline.0));
+    let text = as_user(user, || files::read(&path, HISTORY_BYTES_MAX)).ok()?.ok()??;
+    last_switch(&text)
+}
+
+/// Reads the last line of a history file: a timeline, where it was left, and why (`readTimeLineHistory`
+/// in timeline.c).
+fn last_switch(history: &str) -> Option<Lsn> {
+    let mut lines = history.lines().map(str::trim);
+    let last = lines.rfind(|line| !line.is_empty() && !line.starts_with('#'))?;
+    last.split_whitespace().nth(1)?.parse().ok()
+}
+
+fn directory(settings: &Settings, version: Version) -> PathBuf {
+    settings.pgdata.join(if version.says_xlog() { "pg_xlog" } else { "pg_wal" })
 }
 
 /// Reads the timeline out of a segment's name (`XLogFileName` in `xlog_internal.h`).
@@ -36,6 +67,20 @@ fn timeline_of(name: &str) -> Option<Timeline> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_last_switch_is_where_the_newest_timeline_began() {
+        let two = "1\t0/3000060\tno recovery target specified\n\n2\t1/A0\tpromoted\n\n# end\n";
+        for (history, beginning) in [
+            (two, Some(Lsn(0x1_0000_00A0))),
+            ("1\t0/3000060\tno recovery target specified\n", Some(Lsn(0x0300_0060))),
+            ("", None),
+            ("1", None),
+            ("1\tnowhere\n", None),
+        ] {
+            assert_eq!(last_switch(history), beginning, "{history}");
+        }
+    }
 
     #[test]
     fn only_segments_tell_a_timeline() {

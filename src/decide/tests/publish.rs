@@ -185,3 +185,23 @@ fn a_primary_signs_the_stock_agents_lock() {
     scene.seen.files.lock = Some(Lock { timeline: None });
     assert_eq!(scene.run(Action::Monitor).0, [Step::CreateLock(Timeline(1))]);
 }
+
+#[test]
+fn a_standby_that_streams_another_history_has_no_right_and_no_commit_waits_for_it() {
+    for mode in [Sync, Async] {
+        let mut scene = Scene::primary(mode);
+        for row in &mut scene.report().standbys {
+            row.shares_history = false;
+        }
+        let (_, end) = scene.run(Action::Monitor);
+        assert_eq!(end, PROMOTED);
+        for name in ["pm02", "pm03"] {
+            let expected = Some(DataStatus::Other("CATCHUP|ASYNC".into()));
+            assert_eq!(scene.node(name).data_status, expected, "{mode:?} {name}");
+            assert_eq!(scene.node(name).score, Some(PromotionScore::Never), "{mode:?} {name}");
+        }
+        if mode == Sync {
+            assert_eq!(scene.seen.files.sync_names, Some(SyncNames::nobody()));
+        }
+    }
+}

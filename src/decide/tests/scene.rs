@@ -57,6 +57,8 @@ fn cluster_node(name: &str) -> ClusterNode {
 
 pub(super) fn row(name: &str, state: &str, sync_state: &str, flush: Lsn) -> StandbyRow {
     StandbyRow {
+        sent_lsn: Some(flush),
+        shares_history: true,
         application_name: name.into(),
         state: Some(state.into()),
         sync_state: Some(sync_state.into()),
