@@ -29,6 +29,9 @@ const CLUSTER_PATIENCE: Duration = Duration::from_secs(5);
 /// whole cluster waits.
 const SERVER_PATIENCE: Duration = Duration::from_secs(2);
 
+/// Why a server that is held is not even asked: the answer would take the whole time of the action.
+const HELD: &str = "its process is held by SIGSTOP or a debugger (state T in ps)";
+
 /// What an action has to look at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Needs {
@@ -198,9 +201,17 @@ impl Observer {
     fn instance(&self, world: &mut World, taken: &Taken) -> Instance {
         let data_directory = postmaster::data_directory(&world.settings, &world.user);
         let postmaster = find_postmaster(world);
-        let running = matches!(postmaster, Postmaster::Running { .. });
-        let gone = !running;
-        let answer = if running && self.needs.server { self.ask(world) } else { Answer::NotAsked };
+        let gone = !matches!(postmaster, Postmaster::Running { .. });
+        let answer = match postmaster {
+            Postmaster::Running { held: true, .. } if self.needs.server => {
+                Answer::Silent(HELD.into())
+            }
+            Postmaster::Running { .. } if self.needs.server => self.ask(world),
+            Postmaster::Running { .. }
+            | Postmaster::Absent
+            | Postmaster::Orphans { .. }
+            | Postmaster::Unknown => Answer::NotAsked,
+        };
         let control = (gone && self.needs.control)
             .then(|| control_data::read(&world.settings, &world.user, world.clock.deadline))
             .and_then(|control| control.inspect_err(|error| debug!("{error}")).ok());

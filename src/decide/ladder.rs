@@ -11,7 +11,8 @@ use crate::model::verdict::{Failure, Reason, Verdict};
 /// Returns the next rung, or `None` when nothing of the instance is left in the process table.
 ///
 /// `patience` is how long a fast shutdown may take; it never takes more than 60 % of the action's
-/// time, nor do both gentle ways together take more than 80 %.
+/// time, nor do both gentle ways together take more than 80 %. A postmaster that is held would take
+/// neither.
 pub(super) fn bring_down(seen: &Observation, patience: Duration) -> Option<Verdict> {
     match seen.instance.postmaster {
         Postmaster::Absent => return None,
@@ -22,7 +23,8 @@ pub(super) fn bring_down(seen: &Observation, patience: Duration) -> Option<Verdi
                 false => Verdict::Wait(Reason::ServerStops),
             });
         }
-        Postmaster::Running { .. } => {}
+        Postmaster::Running { held: true, .. } => return Some(kill(seen)),
+        Postmaster::Running { held: false, .. } => {}
     }
     let total = seen.time.elapsed + seen.time.remaining;
     let fast_ends = patience.min(total * 6 / 10);

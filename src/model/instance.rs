@@ -11,6 +11,9 @@ pub enum Postmaster {
     Running {
         /// Its process identifier.
         pid: i32,
+        /// Whether a signal (SIGSTOP) or a debugger holds it: it answers nobody and takes no signal but
+        /// SIGKILL.
+        held: bool,
     },
     /// The postmaster is gone but processes it left still use the data directory.
     Orphans {

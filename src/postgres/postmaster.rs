@@ -44,7 +44,7 @@ pub fn data_directory(settings: &Settings, user: &User) -> DataDirectory {
 /// The process table cannot be read. An unreadable `postmaster.pid` is no error.
 pub fn find(settings: &Settings, user: &User) -> Result<Postmaster, PostgresError> {
     Ok(match look(settings, user)? {
-        Found::Postmaster(process) => Postmaster::Running { pid: process.pid },
+        Found::Postmaster(process) => Postmaster::Running { pid: process.pid, held: process.held },
         Found::Processes(orphans) => match orphans.len() {
             0 => Postmaster::Absent,
             count => Postmaster::Orphans { count },
@@ -231,12 +231,20 @@ mod tests {
         fake.write_pid(_editor.pid());
         assert_eq!(fake.find(), Postmaster::Absent, "a reused number proves nothing");
         let postmaster = fake.run("postgres", fake.pgdata(), "/usr/bin/postgres -D x");
-        assert_eq!(fake.find(), Postmaster::Running { pid: postmaster.pid() }, "no pid file");
+        assert_eq!(
+            fake.find(),
+            Postmaster::Running { pid: postmaster.pid(), held: false },
+            "no pid file"
+        );
         fake.write_pid(postmaster.pid());
-        assert_eq!(fake.find(), Postmaster::Running { pid: postmaster.pid() });
+        assert_eq!(fake.find(), Postmaster::Running { pid: postmaster.pid(), held: false });
         let pid = postmaster.pid();
         fake.remove_program("postgres");
-        assert_eq!(fake.find(), Postmaster::Running { pid }, "the program was upgraded");
+        assert_eq!(
+            fake.find(),
+            Postmaster::Running { pid, held: false },
+            "the program was upgraded"
+        );
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub struct Process {
     /// When it started, in clock ticks since the machine did: tells it from a later process that
     /// got the same number.
     pub start_ticks: u64,
+    /// Whether a signal or a debugger holds it: it takes no signal but SIGKILL and SIGCONT.
+    pub held: bool,
     /// Name of its program's file; `None`: it may not be seen.
     pub executable: Option<String>,
     /// Its command line, arguments separated by blanks.
@@ -31,13 +33,14 @@ impl Process {
     #[must_use]
     pub fn read(pid: i32) -> Option<Self> {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        let (parent, start_ticks) = parse_stat(&stat)?;
+        let Stat { parent, start_ticks, held } = parse_stat(&stat)?;
         let executable = fs::read_link(format!("/proc/{pid}/exe")).ok();
         let title = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         Some(Self {
             pid,
             parent,
             start_ticks,
+            held,
             executable: executable.and_then(|path| executable_name(&path)),
             title: String::from_utf8_lossy(&title).replace('\0', " ").trim_end().to_owned(),
         })
@@ -124,14 +127,24 @@ fn executable_name(path: &Path) -> Option<String> {
     Some(name.strip_suffix(" (deleted)").unwrap_or(name).to_owned())
 }
 
-/// Reads parent and start time out of `/proc/<pid>/stat`, proc(5); the name in parentheses may
+struct Stat {
+    parent: i32,
+    start_ticks: u64,
+    held: bool,
+}
+
+/// Reads state, parent and start time out of `/proc/<pid>/stat`, proc(5); the name in parentheses may
 /// hold anything. `None` for a zombie.
-fn parse_stat(stat: &str) -> Option<(i32, u64)> {
+fn parse_stat(stat: &str) -> Option<Stat> {
     let (_, rest) = stat.rsplit_once(')')?;
     let fields: Vec<&str> = rest.split_whitespace().collect();
     match *fields.first()? {
         "Z" | "X" | "x" => None,
-        _ => Some((fields.get(1)?.parse().ok()?, fields.get(19)?.parse().ok()?)),
+        state => Some(Stat {
+            held: matches!(state, "T" | "t"),
+            parent: fields.get(1)?.parse().ok()?,
+            start_ticks: fields.get(19)?.parse().ok()?,
+        }),
     }
 }
 
@@ -142,10 +155,12 @@ mod tests {
     #[test]
     fn the_stat_line_is_read_whatever_the_name() {
         let line = "77 (evil ) R 1 (x) S 42 77 77 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 123456 9 9";
-        assert_eq!(parse_stat(line), Some((42, 123_456)));
-        assert_eq!(parse_stat(&line.replace(") S 42", ") Z 42")), None);
-        assert_eq!(parse_stat(""), None);
-        assert_eq!(parse_stat("77 (sh) S 1"), None);
+        let read = |line: &str| parse_stat(line).map(|s| (s.parent, s.start_ticks, s.held));
+        assert_eq!(read(line), Some((42, 123_456, false)));
+        assert_eq!(read(&line.replace(") S 42", ") T 42")), Some((42, 123_456, true)));
+        assert_eq!(read(&line.replace(") S 42", ") Z 42")), None);
+        assert_eq!(read(""), None);
+        assert_eq!(read("77 (sh) S 1"), None);
     }
 
     #[test]

@@ -81,7 +81,7 @@ impl Scene {
             local: node(local),
             instance: Instance {
                 data_directory: DataDirectory::Present,
-                postmaster: Postmaster::Running { pid: 42 },
+                postmaster: Postmaster::Running { pid: 42, held: false },
                 answer,
                 control: None,
                 conninfo_reloads: true,

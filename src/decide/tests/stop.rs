@@ -3,7 +3,7 @@
 use super::scene::Scene;
 use super::verdicts::{SUCCESS, failed};
 use crate::model::action::Action;
-use crate::model::instance::{DataDirectory, Postmaster};
+use crate::model::instance::{Answer, DataDirectory, Postmaster};
 use crate::model::observation::ClusterView;
 use crate::model::settings::ReplicationMode::{Async, Sync};
 use crate::model::step::{ShutdownMode, Step};
@@ -49,4 +49,17 @@ fn stop_succeeds_without_cluster_or_data_directory_and_kills_what_was_left() {
     assert_eq!(scene.decide(Action::Stop), SUCCESS);
     scene.seen.instance.postmaster = Postmaster::Orphans { count: 3 };
     assert_eq!(scene.decide(Action::Stop), Verdict::Do(Step::Shutdown(ShutdownMode::Kill)));
+}
+
+#[test]
+fn a_postmaster_that_is_held_takes_no_other_signal_than_sigkill() {
+    for action in [Action::Stop, Action::Demote] {
+        let mut scene = Scene::primary(Async);
+        scene.seen.instance.postmaster = Postmaster::Running { pid: 42, held: true };
+        scene.seen.instance.answer = Answer::Silent("held".into());
+        let (steps, _) = scene.run(action);
+        let shutdowns: Vec<_> =
+            steps.iter().filter(|step| matches!(step, Step::Shutdown(_))).collect();
+        assert_eq!(shutdowns, [&Step::Shutdown(ShutdownMode::Kill)], "{action:?}");
+    }
 }

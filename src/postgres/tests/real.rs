@@ -135,7 +135,7 @@ fn a_primary_is_launched_asked_stopped_and_proven_gone() {
     let server = Server::new();
     assert_eq!(server.find(), Postmaster::Absent);
     server.launch();
-    let Postmaster::Running { pid } = server.find() else { panic!("not running") };
+    let Postmaster::Running { pid, .. } = server.find() else { panic!("not running") };
     let mut session = server.session();
     let report = primary(&mut session);
     assert_eq!(report.timeline, Timeline(1));
@@ -218,7 +218,7 @@ fn orphans_of_a_killed_postmaster_are_seen_and_removed() {
     server.launch();
     let mut session = server.session();
     primary(&mut session);
-    let Postmaster::Running { pid } = server.find() else { panic!("not running") };
+    let Postmaster::Running { pid, .. } = server.find() else { panic!("not running") };
     // Stopped children cannot notice that their parent is gone.
     let children = Process::using_directory(&server.settings.pgdata).expect("read");
     let mut children = children.unwrap_or_default();
