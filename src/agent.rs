@@ -11,6 +11,7 @@ use crate::decide::decide;
 use crate::execute::execute;
 use crate::facts;
 use crate::model::action::Action;
+use crate::model::exit_reason::{BYTES_MAX, shortened, wrong_parameter};
 use crate::model::node::NodeName;
 use crate::model::observation::{Attempt, Observation, Taken};
 use crate::model::settings::Settings;
@@ -19,7 +20,9 @@ use crate::model::verdict::{Failure, Outcome, Reason, Verdict};
 use crate::observe::Observer;
 use crate::ocf::environment::Environment;
 use crate::ocf::exit_code::{ExitCode, of_outcome};
+use crate::ocf::fault::Fault;
 use crate::ocf::log::{Log, exit_reason, report};
+use crate::ocf::parameter::instance::PGPORT;
 use crate::ocf::validate::{Context, validate};
 use crate::ocf::{notification, settings};
 use crate::pacemaker::Tools;
@@ -66,7 +69,7 @@ pub fn run(action: Action, environment: &Environment) -> ExitCode {
     if action == Action::ValidateAll {
         return ExitCode::Success;
     }
-    match prepare(action, settings, environment) {
+    match prepare(action, settings, &faults, environment) {
         Ok((world, observer)) => conclude(action, &drive(action, world, observer)),
         Err(code) => code,
     }
@@ -76,7 +79,8 @@ pub fn run(action: Action, environment: &Environment) -> ExitCode {
 /// nothing to do and a monitor nothing to find.
 fn prepare(
     action: Action,
-    settings: Settings,
+    mut settings: Settings,
+    faults: &[Fault],
     environment: &Environment,
 ) -> Result<(World, Observer), ExitCode> {
     let user = match User::lookup(&settings.pgdba) {
@@ -88,8 +92,13 @@ fn prepare(
         }
     };
     if !acting_as_root() && !user.is_me() {
-        exit_reason(&format!("must be run as root or {}", settings.pgdba));
+        let remedy = "run it as one of them";
+        let problem = "the agent runs neither as root nor as pgdba";
+        exit_reason(&wrong_parameter("pgdba", &settings.pgdba, problem, remedy));
         return Err(ExitCode::Permission);
+    }
+    if let Some(fault) = faults.iter().find(|fault| fault.parameter == PGPORT.name) {
+        take_servers_port(&mut settings, &user, fault);
     }
     let clock = Clock::start(environment.timeout().unwrap_or(action.advised_timeout()));
     let tools = Tools::new(environment.sbin_dir());
@@ -111,15 +120,21 @@ fn prepare(
     Ok((world, observer))
 }
 
+/// Lets a server that runs say itself which port it has when the parameter does not say it: the
+/// default may be another server's, and a healthy instance is not to fail for a misspelt number.
+fn take_servers_port(settings: &mut Settings, user: &User, fault: &Fault) {
+    let Some(port) = postmaster::port(settings, user) else { return };
+    warn!("{fault}; meanwhile the running server's own is used, {port}");
+    settings.pgport = port;
+}
+
 fn without_user(action: Action, settings: &Settings) -> ExitCode {
     let runs = postmaster::running_in(&settings.pgdata).is_ok_and(|found| !found.is_empty());
     match action {
         Action::Stop | Action::Monitor | Action::Status if runs => {
             let pgdata = settings.pgdata.display();
-            exit_reason(&format!(
-                "User {} doesn't exist, but PostgreSQL runs in {pgdata}",
-                settings.pgdba
-            ));
+            let problem = format!("no such user, but PostgreSQL runs in {pgdata}");
+            exit_reason(&wrong_parameter("pgdba", &settings.pgdba, &problem, "create the user"));
             ExitCode::Generic
         }
         Action::Stop | Action::Notify => ExitCode::Success,
@@ -131,7 +146,8 @@ fn without_user(action: Action, settings: &Settings) -> ExitCode {
         | Action::ValidateAll
         | Action::Methods
         | Action::Usage => {
-            exit_reason(&format!("User {} doesn't exist", settings.pgdba));
+            let pgdba = &settings.pgdba;
+            exit_reason(&wrong_parameter("pgdba", pgdba, "no such user", "create the user"));
             ExitCode::Installed
         }
     }
@@ -219,7 +235,11 @@ fn conclude(action: Action, outcome: &Outcome) -> ExitCode {
         (Action::Monitor | Action::Status, Outcome::NotRunning) => "PostgreSQL is down",
         (_, Outcome::Success | Outcome::NotRunning | Outcome::RunningPromoted) => "",
         (_, Outcome::Failed(failure)) => {
-            exit_reason(&failure.to_string());
+            let reason = failure.to_string();
+            exit_reason(&shortened(&reason, BYTES_MAX));
+            if reason.len() > BYTES_MAX {
+                error!("HINT: {reason}.");
+            }
             if let Some(hint) = failure.hint() {
                 error!("HINT: {hint}.");
             }

@@ -10,6 +10,7 @@ use thiserror::Error;
 use crate::model::cluster::ClusterNode;
 use crate::model::node::NodeName;
 use crate::model::observation::Observation;
+use crate::model::status::ReceiverStatus;
 use crate::model::step::{ShutdownMode, Step};
 use crate::model::sync_names::SyncNames;
 use crate::model::wal::{Lsn, WalPosition};
@@ -103,6 +104,9 @@ pub fn execute(world: &mut World, step: &Step, seen: &Observation) -> Result<(),
         Step::SetPosition(position) => publish_position(world, *position)?,
         Step::SetBaseline(lsn) => set_own(world, Attribute::Baseline, lsn.map(Lsn::to_attribute))?,
         Step::SetReceiverStatus(status) => {
+            if *status == Some(ReceiverStatus::Error) {
+                warn!("wal receiver process is not running");
+            }
             set_own(world, Attribute::ReceiverStatus, status.map(|status| status.to_string()))?;
         }
     }

@@ -2,12 +2,13 @@
 //!
 //! Reads, never changes, never judges.
 
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
+use crate::model::instance::DataDirectory;
 use crate::model::settings::Settings;
 use crate::ocf::validate::{Fact, Facts, version_num};
-use crate::postgres::quoting;
+use crate::postgres::{postmaster, quoting};
 use crate::system::files;
 use crate::system::identity::{User, acting_as_root, as_user};
 
@@ -34,6 +35,14 @@ pub fn gather(settings: &Settings) -> Facts {
         config_exists: known.map_or(Fact::Unknown, |user| {
             as_user(user, || is_file(&settings.config)).unwrap_or(Fact::Unknown)
         }),
+        pgdata_present: known.map_or(Fact::Unknown, |user| {
+            match postmaster::data_directory(settings, user) {
+                DataDirectory::Present => Fact::Holds,
+                DataDirectory::Missing => Fact::Fails,
+                DataDirectory::Unreadable(_) => Fact::Unknown,
+            }
+        }),
+        pgdata_stranger: known.and_then(|user| stranger(&settings.pgdata, user)),
         pgdata_writable: known.map_or(Fact::Unknown, |user| is_writable(&settings.pgdata, user)),
         server_version: version.and_then(|text| version_num(&text)),
         unix_socket_directories: known
@@ -64,6 +73,13 @@ fn is_file(path: &Path) -> Fact {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Fact::Fails,
         Err(_) => Fact::Unknown,
     }
+}
+
+/// Returns the owner of a directory, unless that is this user.
+fn stranger(directory: &Path, user: &User) -> Option<String> {
+    let data = as_user(user, || directory.metadata().ok()).ok()??;
+    let uid = data.is_dir().then(|| data.uid())?;
+    (uid != user.uid).then(|| User::name_of(uid))
 }
 
 fn is_executable(path: &Path) -> bool {

@@ -12,7 +12,7 @@ use crate::model::instance::{Answer, ControlState, Postmaster};
 use crate::model::observation::Observation;
 use crate::model::settings::Settings;
 use crate::model::status::{InstanceStatus, PromotionScore};
-use crate::model::step::{ShutdownMode, Step};
+use crate::model::step::{Concern, ShutdownMode, Step};
 use crate::model::verdict::{Failure, Outcome, Verdict};
 
 /// The least time that a clean shutdown is given. Users set `stop_escalate=0` so that a failing
@@ -52,6 +52,9 @@ pub(super) fn demote(settings: &Settings, seen: &Observation) -> Verdict {
     if let Some(verdict) = bring_down(seen, patience) {
         return verdict;
     }
+    if let Some(verdict) = try_once(seen, end_unknown(seen)) {
+        return verdict;
+    }
     let usurper = seen.cluster.seen().and_then(usurps).is_some();
     if !was_clean(seen) || stops_anyway(seen) || usurper {
         return stay_stopped(settings, seen);
@@ -74,13 +77,21 @@ fn step_down(seen: &Observation) -> Vec<Step> {
 /// Tells whether the server wrote its shutdown checkpoint in this very action. A server that was
 /// found dead, or had to be hurried, is left to the next start, which asks more questions.
 fn was_clean(seen: &Observation) -> bool {
-    let hurried = [ShutdownMode::Immediate, ShutdownMode::Kill]
-        .into_iter()
-        .any(|mode| seen.taken.tried(&Step::Shutdown(mode)));
     let control = seen.instance.control.as_ref().map(|control| &control.state);
     seen.taken.tried(&Step::Shutdown(ShutdownMode::Fast))
-        && !hurried
+        && !hurried(seen)
         && control == Some(&ControlState::ShutDown)
+}
+
+fn hurried(seen: &Observation) -> bool {
+    let modes = [ShutdownMode::Immediate, ShutdownMode::Kill];
+    modes.into_iter().any(|mode| seen.taken.tried(&Step::Shutdown(mode)))
+}
+
+/// A shutdown that may have been clean and is not known to have been has consequences.
+fn end_unknown(seen: &Observation) -> Option<Step> {
+    let asked = seen.taken.tried(&Step::Shutdown(ShutdownMode::Fast)) && !hurried(seen);
+    (asked && seen.instance.control.is_none()).then_some(Step::Warn(Concern::EndUnknown))
 }
 
 /// Tells whether Pacemaker stops this instance in the same transition.

@@ -61,11 +61,11 @@ fn launch(settings: &Settings, seen: &Observation) -> Verdict {
     if let Some(launched) = seen.taken.last(&Step::Launch) {
         if let Some(error) = &launched.error {
             let line = seen.instance.last_fatal.clone().unwrap_or_else(|| error.clone());
-            return fail(Failure::ServerDied(Some(line)));
+            return fail(died(settings, Some(line)));
         }
         let grace_is_over = seen.time.elapsed >= launched.ended + LAUNCH_GRACE;
         return match grace_is_over || seen.instance.last_fatal.is_some() {
-            true => fail(Failure::ServerDied(seen.instance.last_fatal.clone())),
+            true => fail(died(settings, seen.instance.last_fatal.clone())),
             false => Verdict::Wait(Reason::ServerStarts),
         };
     }
@@ -94,6 +94,18 @@ fn launch(settings: &Settings, seen: &Observation) -> Verdict {
         Some(Step::Launch),
     ];
     once_or_fail(seen, steps).unwrap_or(Verdict::Wait(Reason::ServerStarts))
+}
+
+/// Tells why the server ended. That it can listen nowhere is its fault only where nobody said where.
+fn died(settings: &Settings, line: Option<String>) -> Failure {
+    let pghost = settings.pghost.clone();
+    match line {
+        // No language translates the term (`PostmasterMain()` in `postmaster.c`).
+        Some(line) if !pghost.is_empty() && line.contains("TCP/IP") => {
+            Failure::CannotListen { pghost, line }
+        }
+        line => Failure::ServerDied(line),
+    }
 }
 
 /// Takes the steps in order; one that failed fails the action, for it would fail again.

@@ -5,6 +5,7 @@
 
 pub mod action;
 pub mod cluster;
+pub mod exit_reason;
 pub mod instance;
 pub mod node;
 pub mod notification;

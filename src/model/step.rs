@@ -39,6 +39,8 @@ pub enum Concern {
     NoConnectionFree,
     /// The monitoring user may not see the state of the standbys.
     Blind,
+    /// Nobody can tell how the server ended: `pg_controldata` is missing, or says nothing.
+    EndUnknown,
     /// `synchronous_standby_names` is not what the agent's file says, even after a reload.
     NamesOverridden(String),
 }
@@ -64,6 +66,7 @@ impl Concern {
             | Self::Unfit(_)
             | Self::NoConnectionFree
             | Self::Blind
+            | Self::EndUnknown
             | Self::NamesOverridden(_) => true,
         }
     }
@@ -104,6 +107,14 @@ impl fmt::Display for Concern {
                     f,
                     "the monitoring user may not see the standbys: GRANT pg_monitor to it, or leave \
                      monitor_user empty"
+                );
+            }
+            Self::EndUnknown => {
+                return write!(
+                    f,
+                    "pg_controldata, which should stand beside pgctl, does not say how the server ended: \
+                     its shutdown counts as unclean, so that this node stays stopped and keeps \
+                     PGSQL.lock. Install it; until then every demotion ends so"
                 );
             }
             Self::NamesOverridden(value) => {

@@ -3,13 +3,18 @@
 //! Reasons are variants, not sentences, so that the log line, the exit reason and the tests speak
 //! of the same thing; their wording is at the end of this file.
 
+mod reason;
+
 use std::fmt;
 use std::path::PathBuf;
 
+use super::exit_reason::{BYTES_MAX, shortened, wrong_parameter};
 use super::node::NodeName;
 use super::status::DataStatus;
 use super::step::Step;
 use super::wal::WalPosition;
+
+pub use self::reason::Reason;
 
 /// What to do next.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,31 +25,6 @@ pub enum Verdict {
     Wait(Reason),
     /// The action is over.
     Done(Outcome),
-}
-
-/// What the action waits for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reason {
-    /// The server to take connections.
-    ServerStarts,
-    /// The server to answer.
-    ServerAnswers,
-    /// The server to end.
-    ServerStops,
-    /// The standby to become a primary.
-    PromotionEnds,
-    /// A reload to take effect.
-    ReloadTakesEffect,
-    /// A standby to have all WAL of the time before commits waited for it.
-    StandbyCatchesUp(NodeName),
-    /// WAL that this peer has beyond ours.
-    WalOfPeer(NodeName, WalPosition),
-    /// These nodes to say how far their WAL goes.
-    Positions(Vec<NodeName>),
-    /// The cluster's information base to answer.
-    ClusterAnswers,
-    /// A step that failed to be tried again.
-    Retry(String),
 }
 
 /// How the action ended.
@@ -105,6 +85,13 @@ pub enum Failure {
     },
     /// A start found a primary running.
     AlreadyPrimary,
+    /// The server ended because it can listen nowhere.
+    CannotListen {
+        /// Where it was told to.
+        pghost: String,
+        /// Its last words.
+        line: String,
+    },
     /// The server ended while it was awaited.
     ServerDied(Option<String>),
     /// The server did not take connections.
@@ -174,17 +161,29 @@ impl Failure {
             Self::AlreadyPrimary => {
                 Some("stop the server with pg_ctl; the cluster starts it as a standby".into())
             }
-            Self::ServerDied(_) | Self::NotAccepting(_) | Self::Silent(_) => {
-                Some("see the server's log file (parameter logfile)".into())
-            }
-            Self::MonitorSql(_) => Some("check monitor_sql, monitor_user and pgdb".into()),
-            Self::ForeignSyncNames(_) => Some(
-                "remove synchronous_standby_names from postgresql.conf and postgresql.auto.conf"
+            Self::CannotListen { pghost, line } => Some(format!(
+                "PostgreSQL was to listen on pghost, {pghost}, and ended: {line}. Its log (parameter \
+                 logfile) says whether the address is not this node's or the port is taken"
+            )),
+            Self::NotAccepting(_) => Some(
+                "check monitor_user, monitor_password and pgdb, and see the server's log file \
+                 (parameter logfile)"
                     .into(),
             ),
-            Self::ConninfoOverridden(_) => Some(
-                "remove primary_conninfo from postgresql.auto.conf (ALTER SYSTEM RESET)".into(),
-            ),
+            Self::ServerDied(_) | Self::Silent(_) => {
+                Some("see the server's log file (parameter logfile)".into())
+            }
+            Self::MonitorSql(error) => {
+                Some(format!("check monitor_sql, monitor_user and pgdb: {error}"))
+            }
+            Self::ForeignSyncNames(value) => Some(format!(
+                "remove synchronous_standby_names ('{value}') from postgresql.conf and \
+                 postgresql.auto.conf"
+            )),
+            Self::ConninfoOverridden(value) => Some(format!(
+                "the standby follows '{value}': remove primary_conninfo from postgresql.auto.conf \
+                 (ALTER SYSTEM RESET)"
+            )),
             Self::DataOutOfDate(_) => {
                 Some("let this node stream from a primary first, or promote another node".into())
             }
@@ -205,67 +204,64 @@ impl Failure {
     }
 }
 
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::ServerStarts => write!(f, "PostgreSQL still hasn't started yet"),
-            Self::ServerAnswers => write!(f, "PostgreSQL has not answered yet"),
-            Self::ServerStops => write!(f, "PostgreSQL still hasn't stopped yet"),
-            Self::PromotionEnds => write!(f, "PostgreSQL still hasn't promoted yet"),
-            Self::ReloadTakesEffect => write!(f, "the reload has not taken effect yet"),
-            Self::StandbyCatchesUp(node) => write!(f, "{node} has not received everything yet"),
-            Self::WalOfPeer(node, position) => {
-                write!(f, "WAL of {node} up to {position} is missing")
-            }
-            Self::Positions(nodes) => {
-                let names: Vec<_> = nodes.iter().map(NodeName::as_str).collect();
-                write!(f, "no WAL position yet of {}", names.join(", "))
-            }
-            Self::ClusterAnswers => write!(f, "the cluster information base has not answered yet"),
-            Self::Retry(error) => write!(f, "trying again: {error}"),
-        }
-    }
-}
-
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoReplication => write!(f, "Not in a replication mode."),
+            Self::NoReplication => {
+                write!(f, "Not in a replication mode: set rep_mode to async or sync")
+            }
             Self::DataDirectoryMissing(path) => {
-                write!(f, "{} is not a PostgreSQL data directory", path.display())
+                let remedy = "correct the path, or mount its file system";
+                let pgdata = path.to_string_lossy();
+                f.write_str(&wrong_parameter("pgdata", &pgdata, "no data directory", remedy))
             }
             Self::DataDirectoryUnreadable(path, error) => {
-                write!(f, "cannot read {}: {error}", path.display())
+                let remedy = "check its owner, mode and disk";
+                f.write_str(&wrong_parameter("pgdata", &path.to_string_lossy(), error, remedy))
             }
             Self::Locked { lock, data_status, primary, resync } => {
                 let record =
                     data_status.as_ref().map_or("no data-status".into(), |s| s.to_string());
-                let lock = lock.display();
-                match primary {
-                    Some(primary) => write!(
-                        f,
+                let advice = match primary {
+                    Some(primary) => format!(
                         "My data may be inconsistent ({record}, primary {primary}): {} from \
-                         {primary}, then rm {lock}",
+                         {primary}, then rm ",
                         resync.program()
                     ),
-                    None => write!(
-                        f,
+                    None => format!(
                         "My data may be inconsistent ({record}, no primary): if it was the last \
-                         primary, rm {lock}"
+                         primary, rm "
                     ),
-                }
+                };
+                let room = BYTES_MAX.saturating_sub(advice.len());
+                write!(f, "{advice}{}", shortened(&lock.to_string_lossy(), room))
             }
             Self::AlreadyPrimary => write!(f, "PostgreSQL is already running as a primary"),
+            Self::CannotListen { pghost, .. } => {
+                let remedy = "name an address of this node, and a free port";
+                f.write_str(&wrong_parameter("pghost", pghost, "no socket there", remedy))
+            }
             Self::ServerDied(Some(line)) => write!(f, "PostgreSQL ended: {line}"),
             Self::ServerDied(None) => write!(f, "PostgreSQL ended without a word in its log"),
             Self::NotAccepting(why) => write!(f, "PostgreSQL refuses connections: {why}"),
             Self::Silent(why) => write!(f, "PostgreSQL does not answer: {why}"),
-            Self::MonitorSql(error) => write!(f, "monitor_sql failed: {error}"),
+            Self::MonitorSql(error) => {
+                let error = shortened(error, 60);
+                write!(f, "monitor_sql failed: {error}: check monitor_sql, monitor_user and pgdb")
+            }
             Self::ForeignSyncNames(value) => {
-                write!(f, "Invalid synchronous_standby_names is set in postgresql.conf: '{value}'")
+                let value = shortened(value, 40);
+                write!(
+                    f,
+                    "Invalid synchronous_standby_names is set in postgresql.conf: '{value}': remove it"
+                )
             }
             Self::ConninfoOverridden(value) => {
-                write!(f, "primary_conninfo is overridden, the standby follows '{value}'")
+                let value = shortened(value, 40);
+                write!(
+                    f,
+                    "primary_conninfo is overridden by '{value}': remove it from postgresql.auto.conf"
+                )
             }
             Self::DataOutOfDate(status) => write!(f, "My data is out-of-date. status={status}"),
             Self::Usurper { data_status, primary } => {
@@ -286,27 +282,14 @@ impl fmt::Display for Failure {
             Self::CannotStop => write!(f, "PostgreSQL could not be stopped, not even by SIGKILL"),
             Self::Deadline(reason) => write!(f, "no time left: {reason}"),
             Self::ClusterUnavailable(error) => write!(f, "the cluster does not answer: {error}"),
+            // It names the parameter and what to do.
+            Self::StepFailed(step, error) if **step == Step::PrepareDirectories => {
+                f.write_str(error)
+            }
             Self::StepFailed(step, error) => write!(f, "{}: {error}", step.purpose()),
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_an_operator_needs_is_within_what_pacemaker_shows() {
-        let lock = PathBuf::from("/var/lib/pgsql/tmp/PGSQL.lock");
-        let data_status = Some(DataStatus::Disconnected);
-        let primary = Some(NodeName::new("db-node02"));
-        let locked =
-            Failure::Locked { lock, data_status, primary, resync: Resync::Rewind }.to_string();
-        assert!(locked.len() <= 128, "{} bytes: {locked}", locked.len());
-        for part in
-            ["DISCONNECT", "primary db-node02", "pg_rewind", "rm /var/lib/pgsql/tmp/PGSQL.lock"]
-        {
-            assert!(locked.contains(part), "{part}: {locked}");
-        }
-    }
-}
+mod tests;

@@ -234,6 +234,7 @@ pub const fn of_failure(failure: &Failure) -> ExitCode {
         | Failure::Locked { .. }
         // All these are about now: the next attempt, here or elsewhere, may succeed.
         | Failure::AlreadyPrimary
+        | Failure::CannotListen { .. }
         | Failure::ServerDied(_)
         | Failure::NotAccepting(_)
         | Failure::Silent(_)

@@ -6,6 +6,7 @@ use std::fmt;
 
 use super::exit_code::ExitCode;
 use super::parameter;
+use crate::model::exit_reason::wrong_parameter;
 
 /// How much a fault matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub struct Fault {
     pub value: String,
     /// What is wrong; begins as the stock agent's message where it has one.
     pub problem: String,
+    /// The same in fewer words, for the exit reason; `None`: the problem is short.
+    pub brief: Option<String>,
     /// What to do about it.
     pub remedy: String,
     /// What the action answers because of it, if it is an error.
@@ -48,16 +51,30 @@ impl Fault {
             parameter,
             value: if hidden { parameter::HIDDEN } else { value }.to_owned(),
             problem: problem.into(),
+            brief: None,
             remedy: remedy.into(),
             code,
             severity: Severity::Error,
         }
     }
 
+    /// Adds what the exit reason says of the problem.
+    #[must_use]
+    pub fn in_brief(self, brief: impl Into<String>) -> Self {
+        Self { brief: Some(brief.into()), ..self }
+    }
+
     /// Makes it a warning. The code stays: it tells what the fault would be worth.
     #[must_use]
     pub fn as_warning(self) -> Self {
         Self { severity: Severity::Warning, ..self }
+    }
+
+    /// Returns what Pacemaker shows, within the bytes that it keeps; the whole is for the log.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        let problem = self.brief.as_ref().unwrap_or(&self.problem);
+        wrong_parameter(self.parameter, &self.value, problem, &self.remedy)
     }
 
     /// Tells whether the resource cannot be started because of it.
@@ -69,7 +86,7 @@ impl Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { parameter, value, problem, remedy, code: _, severity: _ } = self;
+        let Self { parameter, value, problem, remedy, brief: _, code: _, severity: _ } = self;
         write!(f, "{problem} ({parameter}=\"{value}\"): {remedy}")
     }
 }
@@ -92,6 +109,12 @@ mod tests {
     fn a_fault_names_problem_value_and_remedy() {
         let text = fault("pgport", "x").to_string();
         assert_eq!(text, "it is wrong (pgport=\"x\"): put it right");
+    }
+
+    #[test]
+    fn a_reason_is_brief() {
+        let fault = fault("pgport", "x").in_brief("wrong");
+        assert_eq!(fault.reason(), "wrong (pgport=\"x\"): put it right");
     }
 
     #[test]

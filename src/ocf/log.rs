@@ -171,7 +171,7 @@ pub fn exit_reason(text: &str) {
     ::log::error!(target: EXIT_REASON, "{text}");
 }
 
-/// Logs every fault, the deciding one last and as exit reason, and returns its exit code; `None`
+/// Logs every fault, the deciding one last and as exit reason (in full as a hint), and returns its exit code; `None`
 /// when there are only warnings.
 #[must_use]
 pub fn report(faults: &[Fault]) -> Option<ExitCode> {
@@ -181,7 +181,11 @@ pub fn report(faults: &[Fault]) -> Option<ExitCode> {
         ::log::log!(level, "{fault}");
     }
     deciding.map(|fault| {
-        exit_reason(&fault.to_string());
+        let (reason, whole) = (fault.reason(), fault.to_string());
+        exit_reason(&reason);
+        if reason != whole {
+            ::log::error!("HINT: {whole}.");
+        }
         fault.code
     })
 }

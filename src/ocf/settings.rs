@@ -161,9 +161,8 @@ impl<'a> Reader<'a> {
         if !text.contains(['"', '$', '`', '\\', '\n']) {
             return path;
         }
-        let problem =
-            format!("{} holds a character that pg_ctl's shell interprets", parameter.name);
-        self.error(parameter, &problem, "use a path without \" $ ` \\ and line breaks");
+        let problem = "pg_ctl's shell would interpret it";
+        self.error(parameter, problem, "use a path without \" $ ` \\ and line breaks");
         path
     }
 
@@ -267,8 +266,7 @@ impl<'a> Reader<'a> {
     fn mode(&mut self, parameter: &'static Parameter) -> ReplicationMode {
         let value = self.raw(parameter).trim();
         mode_of(value).unwrap_or_else(|| {
-            let problem = format!("Invalid rep_mode : {value}");
-            self.error(parameter, &problem, "write none, async, sync or slave");
+            self.error(parameter, "Invalid rep_mode", "write none, async, sync or slave");
             ReplicationMode::None
         })
     }

@@ -4,6 +4,7 @@
 //! order in which the stock agent would have stopped at it. Nothing is repaired here.
 
 use crate::model::action::Action;
+use crate::model::exit_reason::shortened;
 use crate::model::settings::{ReplicationMode, Settings};
 
 use super::environment::Environment;
@@ -42,6 +43,10 @@ pub struct Facts {
     pub psql_executable: Fact,
     /// `config` is there and is a file.
     pub config_exists: Fact,
+    /// There is a database in `pgdata`.
+    pub pgdata_present: Fact,
+    /// The owner of `pgdata`, when that is not `pgdba`.
+    pub pgdata_stranger: Option<String>,
     /// `pgdba` can write to `pgdata`.
     pub pgdata_writable: Fact,
     /// The data directory's version as `server_version_num` spells it; see [`version_num`].
@@ -130,7 +135,7 @@ fn users(settings: &Settings, facts: &Facts) -> impl Iterator<Item = Fault> {
     let unknown = (facts.pgdba_exists == Fact::Fails).then(|| {
         let problem = format!("User {pgdba} doesn't exist");
         let remedy = "create the user or install the server package on this node";
-        Fault::error("pgdba", pgdba, problem, remedy, ExitCode::Installed)
+        Fault::error("pgdba", pgdba, problem, remedy, ExitCode::Installed).in_brief("no such user")
     });
     let nameless = settings.monitor_password.is_some() && settings.monitor_user.is_empty();
     let nameless = nameless.then(|| {
@@ -142,11 +147,12 @@ fn users(settings: &Settings, facts: &Facts) -> impl Iterator<Item = Fault> {
         let problem = format!("The agent must be run as root or {pgdba}");
         let remedy = "run it as one of them";
         Fault::error("pgdba", pgdba, problem, remedy, ExitCode::Generic)
+            .in_brief("the agent runs neither as root nor as pgdba")
     });
     [unknown, nameless, powerless].into_iter().flatten()
 }
 
-/// Programs, configuration file and data directory.
+/// Programs, data directory and configuration file.
 fn files(settings: &Settings, facts: &Facts) -> impl Iterator<Item = Fault> {
     let programs = [
         ("pgctl", &settings.pgctl, facts.pgctl_executable),
@@ -158,28 +164,53 @@ fn files(settings: &Settings, facts: &Facts) -> impl Iterator<Item = Fault> {
         let problem = format!("Setup problem: couldn't find command: {path}");
         let remedy = "install it on this node, or correct the path";
         Fault::error(parameter, &path, problem, remedy, ExitCode::Installed)
+            .in_brief("command not found")
     });
-    let config = (facts.config_exists == Fact::Fails).then(|| {
+    let absent = facts.pgdata_present == Fact::Fails;
+    let without_config = facts.config_exists == Fact::Fails;
+    // Whoever misses the data directory misses what should be in it, too.
+    let config = without_config && !(absent && settings.config.starts_with(&settings.pgdata));
+    let config = config.then(|| {
         let path = settings.config.to_string_lossy();
         let problem = format!("Configuration file {path} doesn't exist");
-        let remedy = "correct the path, and check that its file system is mounted";
-        Fault::error("config", &path, problem, remedy, ExitCode::Installed)
+        let remedy = "correct the path, or mount its file system";
+        Fault::error("config", &path, problem, remedy, ExitCode::Installed).in_brief("no such file")
     });
     let sockets = facts.unix_socket_directories.as_deref().is_some_and(|value| !value.is_empty());
     let since_9_3 = facts.server_version.is_none_or(|version| version >= 90_300);
     let socket = (sockets && since_9_3 && settings.socketdir.is_empty()).then(|| {
         let problem = "In PostgreSQL 9.3 or higher, socketdir can't be empty if you define \
                        unix_socket_directories in the postgresql.conf.";
-        let remedy = "set it to one of these directories";
+        let directories = facts.unix_socket_directories.as_deref().unwrap_or_default();
+        let remedy = format!("set it to one of these directories: {}", shortened(directories, 60));
         Fault::error("socketdir", "", problem, remedy, ExitCode::Configured)
+            .in_brief("can't be empty")
     });
-    let read_only = (facts.pgdata_writable == Fact::Fails).then(|| {
-        let (path, pgdba) = (settings.pgdata.to_string_lossy(), &settings.pgdba);
+    missing.chain(data_directory(settings, facts)).chain(config).chain(socket)
+}
+
+/// The data directory and whose it is: the server starts for nobody but its owner
+/// (`checkDataDir()` in `miscinit.c`).
+fn data_directory(settings: &Settings, facts: &Facts) -> Option<Fault> {
+    let (path, pgdba) = (settings.pgdata.to_string_lossy(), &settings.pgdba);
+    if facts.pgdata_present == Fact::Fails {
+        let problem = format!("{path} is not a PostgreSQL data directory");
+        let remedy = "correct the path, or mount its file system";
+        let fault = Fault::error("pgdata", &path, problem, remedy, ExitCode::Installed);
+        return Some(fault.in_brief("no data directory"));
+    }
+    if let Some(owner) = &facts.pgdata_stranger {
+        let problem = format!("Directory {path} belongs to {owner}, not to {pgdba}");
+        let remedy = "correct pgdba, or the directory's owner (chown -R)";
+        let fault = Fault::error("pgdba", pgdba, problem, remedy, ExitCode::Permission);
+        return Some(fault.in_brief(format!("{owner} owns pgdata")));
+    }
+    (facts.pgdata_writable == Fact::Fails).then(|| {
         let problem = format!("Directory {path} is not writable by {pgdba}");
-        let remedy = "check owner, mode and mount of the directory, and pgdba";
+        let remedy = "check its owner, mode and mount, and pgdba";
         Fault::error("pgdata", &path, problem, remedy, ExitCode::Permission)
-    });
-    missing.chain(config).chain(socket).chain(read_only)
+            .in_brief(format!("{pgdba} cannot write it"))
+    })
 }
 
 /// What the server is too old for.
@@ -214,7 +245,8 @@ fn replication(settings: &Settings) -> impl Iterator<Item = Fault> {
         let name = "external_standby_node_list";
         let problem = format!("{name} requires rep_mode=sync.");
         let remedy = "set rep_mode to sync, or remove it";
-        let fault = Fault::error(name, &externals, problem, remedy, ExitCode::Configured);
+        let fault = Fault::error(name, &externals, problem, remedy, ExitCode::Configured)
+            .in_brief("requires rep_mode=sync");
         if mode.is_replication() { fault } else { fault.as_warning() }
     });
     let no_nodes = (mode.is_replication() && settings.node_list.is_empty()).then(|| {
@@ -240,12 +272,14 @@ fn clone(settings: &Settings, context: &Context) -> impl Iterator<Item = Fault> 
         let problem = "Replication(rep_mode=async or sync) requires Master/Slave configuration.";
         let remedy = "make the resource a promotable clone (promotable=true notify=true)";
         Fault::error("rep_mode", word, problem, remedy, ExitCode::Configured)
+            .in_brief("the resource is not promotable")
     });
     let promotable = mode == ReplicationMode::Slave && context.promotable;
     let promotable = promotable.then(|| {
         let problem = "Replication(rep_mode=slave) does not support Master/Slave configuration.";
         let remedy = "make it an ordinary resource, or set rep_mode to async or sync";
         Fault::error("rep_mode", word, problem, remedy, ExitCode::Configured)
+            .in_brief("the resource is promotable")
     });
     let deaf = mode.is_replication() && context.promotable && context.notify != Some(true);
     let deaf = deaf.then(|| {
@@ -270,7 +304,8 @@ fn slots(settings: &Settings) -> Option<Fault> {
     );
     let remedy = "choose another prefix";
     let name = "replication_slot_name";
-    let fault = Fault::error(name, prefix, problem, remedy, ExitCode::Configured);
+    let fault = Fault::error(name, prefix, problem, remedy, ExitCode::Configured)
+        .in_brief("not only a-z, 0-9 and _");
     Some(if settings.rep_mode == ReplicationMode::None { fault.as_warning() } else { fault })
 }
 

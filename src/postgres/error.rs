@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::model::exit_reason::wrong_parameter;
 use crate::system::SystemError;
 use crate::system::command::CommandError;
 
@@ -34,12 +35,16 @@ pub enum PostgresError {
     /// The server could not be asked, or said no.
     #[error("{0}")]
     Server(String),
-    /// The database user cannot write where the server must.
-    #[error("{user} cannot write {}", path.display())]
-    NotWritable {
-        /// The database user.
-        user: String,
-        /// Where.
+    /// The server or the agent cannot work with what a parameter, or a setting of the server, names.
+    #[error("{}", wrong_parameter(parameter, &path.to_string_lossy(), why, remedy))]
+    Unusable {
+        /// Its name.
+        parameter: &'static str,
+        /// Its value.
         path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+        /// What to do about it.
+        remedy: String,
     },
 }

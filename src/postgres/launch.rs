@@ -36,16 +36,20 @@ pub fn prepare_directories(
 ) -> Result<(), PostgresError> {
     use crate::model::settings::ReplicationMode::{Async, None, Slave, Sync};
     match settings.rep_mode {
-        Async | Sync | Slave => files::own_directory(&settings.tmpdir, 0o700, user)?,
+        Async | Sync | Slave => {
+            let made = files::own_directory(&settings.tmpdir, 0o700, user);
+            usable("tmpdir", &settings.tmpdir, user, made)?;
+        }
         None => {}
     }
     if settings.logfile != Path::new("/dev/null") {
-        files::create_file(&settings.logfile, 0o600, user)?;
+        let made = files::create_file(&settings.logfile, 0o600, user);
+        usable("logfile", &settings.logfile, user, made)?;
     }
     if !settings.socketdir.is_empty() {
         let directory = Path::new(&settings.socketdir);
-        files::create_directory(directory, 0o2775, user)?;
-        check_writable(directory, user)?;
+        let made = files::create_directory(directory, 0o2775, user);
+        usable("socketdir", directory, user, made.and_then(|()| try_writing(directory, user)))?;
     }
     if version.has_statistics_files() {
         prepare_statistics(settings, user)?;
@@ -53,22 +57,43 @@ pub fn prepare_directories(
     Ok(())
 }
 
-fn check_writable(directory: &Path, user: &User) -> Result<(), PostgresError> {
-    let probe = directory.join(format!(".pgsql-ha.{}", std::process::id()));
-    let written = as_user(user, || {
-        files::replace(&probe, "", Attributes::PRIVATE).and_then(|()| files::remove(&probe))
-    })?;
-    written.map_err(|_| PostgresError::NotWritable {
-        user: user.name.clone(),
-        path: directory.to_owned(),
+/// Says which parameter it was whose file or directory could not be made; the log gets it all.
+fn usable(
+    parameter: &'static str,
+    path: &Path,
+    user: &User,
+    made: Result<(), SystemError>,
+) -> Result<(), PostgresError> {
+    made.map_err(|error| {
+        log::warn!("{parameter}: {error}");
+        let why = match &error {
+            SystemError::File { action, source, .. } => format!("cannot {action} it, {source}"),
+            SystemError::Untrusted { .. } => "others than root control the way to it".to_owned(),
+            SystemError::Lookup { .. }
+            | SystemError::Identity { .. }
+            | SystemError::Signal { .. }
+            | SystemError::ProcessTable(_)
+            | SystemError::TooLarge { .. } => error.to_string(),
+        };
+        let remedy = format!("correct the path, or create it for {}", user.name);
+        PostgresError::Unusable { parameter, path: path.to_owned(), why, remedy }
     })
 }
 
+fn try_writing(directory: &Path, user: &User) -> Result<(), SystemError> {
+    let probe = directory.join(format!(".pgsql-ha.{}", std::process::id()));
+    as_user(user, || {
+        files::replace(&probe, "", Attributes::PRIVATE).and_then(|()| files::remove(&probe))
+    })?
+}
+
 /// Creates `stats_temp_directory`, which is usually on a file system that a boot empties.
-fn prepare_statistics(settings: &Settings, user: &User) -> Result<(), SystemError> {
-    match config_file::setting(settings, user, "stats_temp_directory") {
+fn prepare_statistics(settings: &Settings, user: &User) -> Result<(), PostgresError> {
+    let name = "stats_temp_directory";
+    match config_file::setting(settings, user, name) {
         Some(directory) if !directory.is_empty() => {
-            files::create_directory(&settings.pgdata.join(directory), 0o700, user)
+            let directory = settings.pgdata.join(directory);
+            usable(name, &directory, user, files::create_directory(&directory, 0o700, user))
         }
         Some(_) | None => Ok(()),
     }

@@ -29,6 +29,7 @@ pub(super) enum Status {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PidFile {
     pub(super) pid: i32,
+    pub(super) port: Option<u16>,
     /// Directory of the first Unix socket; `None`: not written yet, or no such socket.
     pub(super) socket_directory: Option<PathBuf>,
     pub(super) status: Status,
@@ -55,7 +56,8 @@ impl PidFile {
         };
         // A stand-alone server writes its number with a minus sign.
         let pid: i32 = line(1)?.parse().ok()?;
-        Some(Self { pid: pid.checked_abs()?, socket_directory, status })
+        let port = line(4).and_then(|port| port.parse().ok());
+        Some(Self { pid: pid.checked_abs()?, port, socket_directory, status })
     }
 }
 
@@ -69,7 +71,7 @@ mod tests {
     #[test]
     fn every_stage_of_the_file_is_understood() {
         let full = PidFile::parse(FULL).expect("parsed");
-        assert_eq!(full.pid, 4711);
+        assert_eq!((full.pid, full.port), (4711, Some(5432)));
         assert_eq!(full.socket_directory, Some("/var/run/postgresql".into()));
         assert_eq!(full.status, Status::Open);
         for (lines, status) in [(1, Status::Starting), (4, Status::Starting), (7, Status::Unsaid)] {

@@ -154,6 +154,13 @@ pub(super) fn status(settings: &Settings, user: &User) -> Status {
     }
 }
 
+/// Returns the port that the living postmaster noted, if there is one.
+#[must_use]
+pub fn port(settings: &Settings, user: &User) -> Option<u16> {
+    let Found::Postmaster(process) = look(settings, user).ok()? else { return None };
+    PidFile::read(settings, user).ok()?.filter(|file| file.pid == process.pid)?.port
+}
+
 /// Tells the server to stop; a server that is not there has stopped.
 ///
 /// `Fast` and `Immediate` only send the signal (`pg_ctl stop -W` does the same); `Kill` waits

@@ -45,6 +45,13 @@ impl User {
         }))
     }
 
+    /// Returns the name of the user with this number, or the number where nobody has it.
+    #[must_use]
+    pub fn name_of(uid: u32) -> String {
+        let user = nix::unistd::User::from_uid(Uid::from_raw(uid)).ok().flatten();
+        user.map_or_else(|| uid.to_string(), |user| user.name)
+    }
+
     /// Tells whether this process already runs as this user.
     #[must_use]
     pub fn is_me(&self) -> bool {

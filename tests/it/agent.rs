@@ -191,11 +191,24 @@ impl Ended {
         self
     }
 
-    /// Expects these words in the reason that Pacemaker shows: the last one.
+    /// Returns the reason that Pacemaker shows: the last one.
+    fn last_reason(&self) -> &str {
+        let mut lines = self.stderr.lines().rev();
+        lines.find_map(|line| line.strip_prefix("ocf-exit-reason:")).unwrap_or_default()
+    }
+
+    /// Expects a reason that Pacemaker shows as a whole.
+    #[track_caller]
+    pub fn short_reason(self) -> Self {
+        let reason = self.last_reason();
+        assert!(reason.len() <= 128, "{}: {} bytes: {reason}", self.what, reason.len());
+        self
+    }
+
+    /// Expects these words in the reason that Pacemaker shows.
     #[track_caller]
     pub fn reason(self, words: &str) -> Self {
-        let reason = |line: &'_ str| line.strip_prefix("ocf-exit-reason:").map(str::to_owned);
-        let reason = self.stderr.lines().rev().find_map(reason).unwrap_or_default();
+        let reason = self.last_reason();
         assert!(reason.contains(words), "{}: no {words:?} in {reason:?}", self.what);
         self
     }

@@ -2,6 +2,7 @@
 //! found says what to do about it.
 
 use pgsql_ha::model::action::Action;
+use pgsql_ha::model::exit_reason::BYTES_MAX;
 use pgsql_ha::ocf::environment::Environment;
 use pgsql_ha::ocf::exit_code::ExitCode;
 use pgsql_ha::ocf::fault::Fault;
@@ -46,15 +47,17 @@ fn fact() -> impl Strategy<Value = Fact> {
 }
 
 fn facts() -> impl Strategy<Value = Facts> {
-    let node = (fact(), fact(), fact(), fact(), fact(), fact());
-    let server = (any::<Option<u32>>(), any::<Option<String>>());
-    (node, server).prop_map(|(node, (server_version, unix_socket_directories))| Facts {
+    let node = (fact(), fact(), fact(), fact(), fact(), fact(), fact());
+    let server = (any::<Option<u32>>(), any::<Option<String>>(), any::<Option<String>>());
+    (node, server).prop_map(|(node, (server_version, stranger, unix_socket_directories))| Facts {
         privileged: node.0,
         pgdba_exists: node.1,
         pgctl_executable: node.2,
         psql_executable: node.3,
         config_exists: node.4,
         pgdata_writable: node.5,
+        pgdata_present: node.6,
+        pgdata_stranger: stranger,
         server_version,
         unix_socket_directories,
     })
@@ -64,6 +67,9 @@ fn facts() -> impl Strategy<Value = Facts> {
 fn assert_helps(fault: &Fault, secret: &str) {
     let text = fault.to_string();
     assert!(text.contains(&format!("{}=\"{}\"", fault.parameter, fault.value)), "{text}");
+    let reason = fault.reason();
+    assert!(reason.len() <= BYTES_MAX, "{} bytes: {reason}", reason.len());
+    assert!(reason.ends_with(&format!("\"): {}", fault.remedy)), "{reason}");
     assert!(!fault.problem.trim().is_empty() && !fault.remedy.trim().is_empty(), "{text}");
     let codes = [
         ExitCode::Generic,

@@ -57,7 +57,7 @@ const WITHOUT_REPLICATION: [(&str, &str, i32, &str); 30] = [
 fn refuses(agent: &Agent, name: &str, value: &str, code: i32, remedy: &str) {
     let seen = value.trim();
     let told = agent.run("start").exits(code);
-    told.reason(&format!("{name}=\"{seen}")).reason(remedy);
+    told.short_reason().reason(&format!("{name}=\"{seen}")).reason(remedy);
     agent.run("stop").exits(SUCCESS).without_reason();
     agent.run("monitor").exits(NOT_RUNNING).without_reason();
     agent.clone().recurring().run("status").exits(NOT_RUNNING);
@@ -127,27 +127,27 @@ fn first_of_two_nodes_once(server: &Server) -> Agent {
 fn a_start_says_what_it_stumbled_over() {
     let server = Server::new();
     for (name, value, words) in [
-        ("pgdata", "/no/such", "/no/such"),
-        ("pgdata", "/dev/null", "/dev/null"),
+        ("pgdata", "/no/such", "(pgdata=\"/no/such\"): correct the path"),
+        ("pgdata", "/dev/null", "(pgdata=\"/dev/null\"): check its owner"),
         ("pgctl", "/bin/true", "PostgreSQL ended"),
         ("pgctl", "/bin/false", "false"),
-        ("pgdba", "root", "root"),
-        ("pgdba", "nobody", "is not writable by nobody"),
-        ("logfile", "/no/such/directory/log", "/no/such/directory"),
-        ("logfile", "/tmp", "/tmp"),
-        ("socketdir", "/dev/null/sockets", "/dev/null"),
+        ("pgdba", "root", "postgres owns pgdata (pgdba=\"root\"): correct pgdba"),
+        ("pgdba", "nobody", "postgres owns pgdata (pgdba=\"nobody\"): correct pgdba"),
+        ("logfile", "/no/such/directory/log", "(logfile=\"/no/such/directory/log\"): correct"),
+        ("logfile", "/tmp", "(logfile=\"/tmp\"): correct the path"),
+        ("socketdir", "/dev/null/sockets", "(socketdir=\"/dev/null/sockets\"): correct the path"),
         ("start_opt", "--nonsense", "nonsense"),
         ("start_opt", "'", ""),
         ("ctl_opt", "--nonsense", "nonsense"),
         ("ctl_opt", "'", "ctl_opt"),
-        ("pghost", "192.0.2.77", "TCP/IP"),
+        ("pghost", "192.0.2.77", "(pghost=\"192.0.2.77\"): name an address of this node"),
         ("monitor_user", "nosuch", "nosuch"),
         ("monitor_sql", "select nonsense", "monitor_sql failed"),
         ("pgdb", "nosuch", "nosuch"),
     ] {
         let agent = server.agent().param(name, value).timeout(Duration::from_secs(8));
         let told = agent.run("start").exits_one_of(&[GENERIC, PERMISSION, INSTALLED]);
-        told.reason(words);
+        told.short_reason().reason(words);
         server.agent().run("stop").exits(SUCCESS);
         assert!(server.processes().is_empty(), "{name}={value}");
     }
@@ -191,6 +191,7 @@ fn a_primary_is_known_and_stopped_whatever_else_is_wrong() {
     agent.run("promote").exits(SUCCESS);
     let bytes = OsString::from("\u{FFFD}");
     for (name, value) in [
+        ("pgport", "abc"),
         ("pgctl", "/no/such"),
         ("psql", "/no/such"),
         ("config", "/no/such"),
@@ -214,6 +215,23 @@ fn a_primary_is_known_and_stopped_whatever_else_is_wrong() {
     }
     agent.param("pgctl", "x").param("config", "x").param("tmpdir", "x").run("stop").exits(SUCCESS);
     assert!(server.processes().is_empty());
+}
+
+#[test]
+fn a_port_that_is_none_does_not_change_where_a_standby_looks_for_its_primary() {
+    let server = Server::new();
+    let agent = first_of_two_nodes(&server);
+    agent.run("start").exits(SUCCESS);
+    let conninfo = || server.sql("select current_setting('primary_conninfo')");
+    let before = conninfo();
+    assert!(before.contains(&server.port().to_string()), "{before}");
+    let told = agent.param("pgport", "abc").recurring().run("monitor").exits(SUCCESS);
+    let own = format!(
+        "(pgport=\"abc\"): write a number from 1 to 65535; meanwhile the running server's own is used, {}",
+        server.port()
+    );
+    assert!(told.stderr.contains(&own), "{}", told.stderr);
+    assert_eq!(conninfo(), before);
 }
 
 #[test]

@@ -49,5 +49,5 @@ fn it_needs_an_address_and_no_promotable_clone() {
         .meta("clone_max", "2")
         .run("start")
         .exits(CONFIGURED)
-        .reason("does not support");
+        .reason("the resource is promotable (rep_mode=\"slave\")");
 }

@@ -7,7 +7,7 @@ use crate::model::cluster::Membership;
 use crate::model::instance::{Answer, ControlData, ControlState, Postmaster};
 use crate::model::settings::ReplicationMode::Sync;
 use crate::model::status::InstanceStatus;
-use crate::model::step::{ShutdownMode, Step};
+use crate::model::step::{Concern, ShutdownMode, Step};
 use crate::model::sync_names::SyncNames;
 use crate::model::verdict::Verdict;
 use crate::model::wal::Timeline;
@@ -77,6 +77,17 @@ fn the_last_primary_leaves_no_lock_when_nobody_is_out_of_sight() {
         let (steps, _) = scene.run(Action::Demote);
         assert_eq!(steps.contains(&Step::RemoveLock), removed, "{membership:?}");
     }
+}
+
+#[test]
+fn a_shutdown_of_which_nothing_is_known_is_not_called_clean() {
+    let mut scene = Scene::primary(Sync);
+    shut_down_cleanly(&mut scene);
+    scene.seen.instance.control = None;
+    let (steps, end) = scene.run(Action::Demote);
+    assert_eq!(steps[0], Step::Warn(Concern::EndUnknown));
+    assert!(!steps.contains(&Step::Launch), "{steps:?}");
+    assert_eq!(end, SUCCESS);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::model::cluster::ClusterRole;
 use crate::model::instance::{Answer, DataDirectory, Lock, Postmaster, Refusal};
 use crate::model::observation::ClusterView;
 use crate::model::settings::ReplicationMode::{self, Async, Sync};
-use crate::model::status::{DataStatus, InstanceStatus, PromotionScore};
+use crate::model::status::{DataStatus, InstanceStatus, PromotionScore, ReceiverStatus};
 use crate::model::step::Step;
 use crate::model::verdict::{Failure, Outcome, Reason, Verdict};
 use crate::model::wal::Timeline;
@@ -71,6 +71,33 @@ fn an_unreadable_data_directory_is_broken_and_not_merely_absent() {
     assert_eq!(scene.decide(Action::Monitor), broken);
     scene.seen.probe = true;
     assert_eq!(scene.decide(Action::Monitor), NOT_RUNNING, "a probe may run anywhere");
+}
+
+#[test]
+fn the_wal_receiver_is_recorded_as_the_stock_agent_does() {
+    let (standby, primary) = (Scene::standby(Sync, "pm02"), Scene::primary(Sync));
+    let mut streaming = standby.clone();
+    streaming.stream_from(1);
+    // (scene, what is recorded, what is to be recorded)
+    let table = [
+        (&standby, None, Some(ReceiverStatus::Error)),
+        (&standby, Some("normal"), Some(ReceiverStatus::Error)),
+        (&standby, Some("ERROR"), None),
+        (&streaming, Some("ERROR"), Some(ReceiverStatus::Normal)),
+        (&streaming, Some("normal"), None),
+        (&primary, Some("ERROR"), Some(ReceiverStatus::NormalPrimary)),
+        (&primary, Some("normal (master)"), None),
+    ];
+    for (scene, recorded, step) in table {
+        let mut scene = scene.clone();
+        scene.settings.check_wal_receiver = true;
+        let me = scene.seen.local.clone();
+        scene.node(me.as_str()).receiver_status = recorded.map(str::to_owned);
+        let step = step.map(|status| Step::SetReceiverStatus(Some(status)));
+        let written = |step: &Step| matches!(step, Step::SetReceiverStatus(_));
+        let (steps, _) = scene.run(Action::Monitor);
+        assert_eq!(steps.into_iter().find(written), step, "{recorded:?}");
+    }
 }
 
 #[test]

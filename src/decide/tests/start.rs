@@ -49,6 +49,12 @@ fn start_fails_at_once_when_the_server_dies() {
     scene.seen.instance.last_fatal = None;
     scene.seen.time.elapsed = Duration::from_secs(1);
     assert_eq!(scene.decide(Action::Start), failed(Failure::ServerDied(None)));
+    let line = "FATAL:  could not create any TCP/IP sockets".to_owned();
+    scene.seen.instance.last_fatal = Some(line.clone());
+    assert_eq!(scene.decide(Action::Start), failed(Failure::ServerDied(Some(line.clone()))));
+    scene.settings.pghost = "192.0.2.1".into();
+    let nowhere = Failure::CannotListen { pghost: "192.0.2.1".into(), line };
+    assert_eq!(scene.decide(Action::Start), failed(nowhere));
 }
 
 #[test]

@@ -70,7 +70,7 @@ fn a_faulty_value_is_reported_and_the_default_used() {
         ("pgport", "", "pgport is not a port number"),
         ("pgport", "0", "pgport is not a port number"),
         ("pgport", "65536", "pgport is not a port number"),
-        ("rep_mode", "Sync", "Invalid rep_mode : Sync"),
+        ("rep_mode", "Sync", "Invalid rep_mode"),
         ("pghost", "h\u{FFFD}st", "pghost is not UTF-8 text."),
     ] {
         let (settings, faults) = parse_with(&[(name, value)]);

@@ -1,5 +1,7 @@
 //! Tests of validation.
 
+use std::collections::HashSet;
+
 use proptest::prelude::{ProptestConfig, any, prop, proptest};
 
 use super::super::environment::Environment;
@@ -8,6 +10,7 @@ use super::super::parameter;
 use super::super::settings;
 use super::{Context, Fact, Facts, validate, version_num};
 use crate::model::action::Action;
+use crate::model::exit_reason::BYTES_MAX;
 
 /// The parameters of a sound two-node cluster.
 const SOUND: [(&str, &str); 5] = [
@@ -25,6 +28,8 @@ fn sound_facts() -> Facts {
         pgctl_executable: Fact::Holds,
         psql_executable: Fact::Holds,
         config_exists: Fact::Holds,
+        pgdata_present: Fact::Holds,
+        pgdata_stranger: None,
         pgdata_writable: Fact::Holds,
         server_version: Some(150_000),
         unix_socket_directories: None,
@@ -80,6 +85,16 @@ fn each_wrong_fact_is_explained() {
         (Facts { pgctl_executable: fails, ..sound.clone() }, "Setup problem: couldn't find", 5),
         (Facts { psql_executable: fails, ..sound.clone() }, "Setup problem: couldn't find", 5),
         (Facts { config_exists: fails, ..sound.clone() }, "Configuration file /var/lib", 5),
+        (
+            Facts { pgdata_present: fails, config_exists: fails, ..sound.clone() },
+            "/var/lib/pgsql/data is not a PostgreSQL data directory",
+            5,
+        ),
+        (
+            Facts { pgdata_stranger: Some("root".into()), ..sound.clone() },
+            "Directory /var/lib/pgsql/data belongs to root, not to postgres",
+            4,
+        ),
         (Facts { pgdata_writable: fails, ..sound.clone() }, "Directory /var/lib/pgsql/data is", 4),
         (Facts { server_version: Some(90_000), ..sound.clone() }, "Replication mode needs", 5),
         (
@@ -93,6 +108,68 @@ fn each_wrong_fact_is_explained() {
         assert!(faults[0].problem.starts_with(problem), "{}", faults[0]);
         assert_eq!(faults[0].code.code(), code, "{problem}");
     }
+}
+
+#[test]
+fn every_reason_fits_with_a_long_path_in_every_parameter() {
+    let path = format!("/srv/{}/postgresql/data", "x".repeat(39));
+    let fails = Fact::Fails;
+    let wrong = Facts {
+        privileged: fails,
+        pgdba_exists: fails,
+        pgctl_executable: fails,
+        psql_executable: fails,
+        config_exists: fails,
+        pgdata_present: fails,
+        server_version: Some(90_000),
+        unix_socket_directories: Some(path.clone()),
+        ..sound_facts()
+    };
+    let facts = [
+        Facts { pgdata_present: Fact::Holds, pgdata_writable: fails, ..wrong.clone() },
+        Facts {
+            pgdata_present: Fact::Holds,
+            pgdata_stranger: Some("postgres".into()),
+            server_version: Some(150_000),
+            ..wrong.clone()
+        },
+        wrong,
+    ];
+    let mut told = HashSet::new();
+    for mode in ["none", "async", "sync", "slave", path.as_str()] {
+        for value in ["", "$", "relative", path.as_str()] {
+            let all =
+                parameter::ALL.iter().filter(|row| !["rep_mode", "socketdir"].contains(&row.name));
+            let all = all.map(|row| (format!("OCF_RESKEY_{}", row.name), value.to_owned()));
+            let pairs = all.chain([("OCF_RESKEY_rep_mode".to_owned(), mode.to_owned())]);
+            for promotable in ["", "1"] {
+                let meta = ("OCF_RESKEY_CRM_meta_promoted_max".to_owned(), promotable.to_owned());
+                let environment = Environment::from_pairs(pairs.clone().chain([meta]));
+                let (settings, mut faults) = settings::parse(&environment);
+                let context = Context::new(Action::Start, &environment);
+                faults.extend(facts.iter().flat_map(|facts| validate(&settings, facts, &context)));
+                told.extend(faults.iter().map(|fault| fault.parameter));
+                faults.iter().for_each(assert_tells);
+            }
+        }
+    }
+    for name in
+        ["pgdba", "pgdata", "config", "pgctl", "socketdir", "replication_slot_name", "notify"]
+    {
+        assert!(told.contains(name), "{name} has not been wrong");
+    }
+}
+
+/// Expects parameter, value and remedy within what Pacemaker shows.
+fn assert_tells(fault: &Fault) {
+    let reason = fault.reason();
+    assert!(reason.len() <= BYTES_MAX, "{} bytes: {reason}", reason.len());
+    let (name, value) = (fault.parameter, &fault.value);
+    let kept = value.get(..10).unwrap_or(value);
+    for part in [format!("({name}=\"{kept}"), format!("\"): {}", fault.remedy)] {
+        assert!(reason.contains(&part), "no {part} in {reason}");
+    }
+    assert!(!reason.starts_with(' '), "what is wrong? {reason}");
 }
 
 #[test]

@@ -36,7 +36,7 @@ impl fmt::Display for Requirement {
     }
 }
 
-const PROGRAMS: [(&str, &str); 9] = [
+const PROGRAMS: [(&str, &str); 10] = [
     ("ip", "iproute2"),
     ("nft", "nftables"),
     ("setpriv", "util-linux"),
@@ -45,6 +45,7 @@ const PROGRAMS: [(&str, &str); 9] = [
     ("crm_mon", "pacemaker-cli-utils"),
     ("cibadmin", "pacemaker-cli-utils"),
     ("crm", "crmsh"),
+    ("pcs", "pcs"),
     ("mount", "mount"),
 ];
 

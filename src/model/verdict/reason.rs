@@ -1,0 +1,55 @@
+//! What an action waits for.
+//!
+//! Only the names and their wording; how an action fails stands above, in `verdict`.
+
+use std::fmt;
+
+use crate::model::node::NodeName;
+use crate::model::wal::WalPosition;
+
+/// What the action waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// The server to take connections.
+    ServerStarts,
+    /// The server to answer.
+    ServerAnswers,
+    /// The server to end.
+    ServerStops,
+    /// The standby to become a primary.
+    PromotionEnds,
+    /// A reload to take effect.
+    ReloadTakesEffect,
+    /// A standby to have all WAL of the time before commits waited for it.
+    StandbyCatchesUp(NodeName),
+    /// WAL that this peer has beyond ours.
+    WalOfPeer(NodeName, WalPosition),
+    /// These nodes to say how far their WAL goes.
+    Positions(Vec<NodeName>),
+    /// The cluster's information base to answer.
+    ClusterAnswers,
+    /// A step that failed to be tried again.
+    Retry(String),
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ServerStarts => write!(f, "PostgreSQL still hasn't started yet"),
+            Self::ServerAnswers => write!(f, "PostgreSQL has not answered yet"),
+            Self::ServerStops => write!(f, "PostgreSQL still hasn't stopped yet"),
+            Self::PromotionEnds => write!(f, "PostgreSQL still hasn't promoted yet"),
+            Self::ReloadTakesEffect => write!(f, "the reload has not taken effect yet"),
+            Self::StandbyCatchesUp(node) => write!(f, "{node} has not received everything yet"),
+            Self::WalOfPeer(node, position) => {
+                write!(f, "WAL of {node} up to {position} is missing")
+            }
+            Self::Positions(nodes) => {
+                let names: Vec<_> = nodes.iter().map(NodeName::as_str).collect();
+                write!(f, "no WAL position yet of {}", names.join(", "))
+            }
+            Self::ClusterAnswers => write!(f, "the cluster information base has not answered yet"),
+            Self::Retry(error) => write!(f, "trying again: {error}"),
+        }
+    }
+}
