@@ -103,14 +103,16 @@ pub fn execute(world: &mut World, step: &Step, seen: &Observation) -> Result<(),
         }
         Step::SetPosition(position) => publish_position(world, *position)?,
         Step::SetBaseline(lsn) => set_own(world, Attribute::Baseline, lsn.map(Lsn::to_attribute))?,
-        Step::SetReceiverStatus(status) => {
-            if *status == Some(ReceiverStatus::Error) {
-                warn!("wal receiver process is not running");
-            }
-            set_own(world, Attribute::ReceiverStatus, status.map(|status| status.to_string()))?;
-        }
+        Step::SetReceiverStatus(status) => publish_receiver(world, *status)?,
     }
     Ok(())
+}
+
+fn publish_receiver(world: &World, status: Option<ReceiverStatus>) -> Result<(), StepError> {
+    if status == Some(ReceiverStatus::Error) {
+        warn!("wal receiver process is not running");
+    }
+    set_own(world, Attribute::ReceiverStatus, status.map(|status| status.to_string()))
 }
 
 fn node_of<'a>(seen: &'a Observation, name: &NodeName) -> Option<&'a ClusterNode> {

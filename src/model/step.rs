@@ -125,19 +125,20 @@ impl fmt::Display for Concern {
                 );
             }
         };
-        let why = match because {
-            WaitsBecause::NoQuorum => {
-                "this partition has no quorum, so that another may promote it"
-            }
-            WaitsBecause::NotFenced => {
+        write!(f, "commits wait for {standby}, which does not stream: {because}")
+    }
+}
+
+impl fmt::Display for WaitsBecause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoQuorum => "this partition has no quorum, so that another may promote it",
+            Self::NotFenced => {
                 "its node is lost and not known to be fenced, so that it may be promoted there; \
                  fence it, or confirm that it is down (stonith_admin --confirm)"
             }
-            WaitsBecause::NotRecorded => {
-                "the cluster has not accepted that it must not be promoted"
-            }
-        };
-        write!(f, "commits wait for {standby}, which does not stream: {why}")
+            Self::NotRecorded => "the cluster has not accepted that it must not be promoted",
+        })
     }
 }
 

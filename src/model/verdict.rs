@@ -6,7 +6,7 @@
 mod reason;
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::exit_reason::{BYTES_MAX, shortened, wrong_parameter};
 use super::node::NodeName;
@@ -141,23 +141,9 @@ impl Failure {
             Self::DataDirectoryUnreadable(..) => {
                 Some("check the owner, the mode and the disk".into())
             }
-            Self::Locked { lock, primary, resync, .. } => Some(match primary {
-                Some(primary) => format!(
-                    "{} says that this node was primary, and {primary} has been promoted since. If this \
-                     node's data holds nothing that {primary} lacks, remove the file; otherwise run \
-                     {} from {primary} first. Then clean the resource up",
-                    lock.display(),
-                    match resync {
-                        Resync::Rewind => "pg_rewind or pg_basebackup",
-                        Resync::Copy => "pg_basebackup",
-                    }
-                ),
-                None => format!(
-                    "if this node was the last primary, remove {} and clean the resource up; otherwise \
-                     start the last primary first",
-                    lock.display()
-                ),
-            }),
+            Self::Locked { lock, primary, resync, .. } => {
+                Some(way_back(lock, primary.as_ref(), *resync))
+            }
             Self::AlreadyPrimary => {
                 Some("stop the server with pg_ctl; the cluster starts it as a standby".into())
             }
@@ -180,10 +166,9 @@ impl Failure {
                 "remove synchronous_standby_names ('{value}') from postgresql.conf and \
                  postgresql.auto.conf"
             )),
-            Self::ConninfoOverridden(value) => Some(format!(
-                "the standby follows '{value}': remove primary_conninfo from postgresql.auto.conf \
-                 (ALTER SYSTEM RESET)"
-            )),
+            Self::ConninfoOverridden(_) => Some(
+                "remove primary_conninfo from postgresql.auto.conf (ALTER SYSTEM RESET)".into(),
+            ),
             Self::DataOutOfDate(_) => {
                 Some("let this node stream from a primary first, or promote another node".into())
             }
@@ -204,6 +189,44 @@ impl Failure {
     }
 }
 
+fn way_back(lock: &Path, primary: Option<&NodeName>, resync: Resync) -> String {
+    let lock = lock.display();
+    let Some(primary) = primary else {
+        return format!(
+            "if this node was the last primary, remove {lock} and clean the resource up; otherwise \
+             start the last primary first"
+        );
+    };
+    let programs = match resync {
+        Resync::Rewind => "pg_rewind or pg_basebackup",
+        Resync::Copy => "pg_basebackup",
+    };
+    format!(
+        "{lock} says that this node was primary, and {primary} has been promoted since. If this \
+         node's data holds nothing that {primary} lacks, remove the file; otherwise run {programs} \
+         from {primary} first. Then clean the resource up"
+    )
+}
+
+/// The lock file's path is shortened before the advice is.
+fn locked(lock: &Path, record: &str, primary: Option<&NodeName>, resync: Resync) -> String {
+    let advice = match primary {
+        Some(primary) => format!(
+            "My data may be inconsistent ({record}, primary {primary}): {} from {primary}, then rm ",
+            resync.program()
+        ),
+        None => format!(
+            "My data may be inconsistent ({record}, no primary): if it was the last primary, rm "
+        ),
+    };
+    let room = BYTES_MAX.saturating_sub(advice.len());
+    advice + &shortened(&lock.to_string_lossy(), room)
+}
+
+fn recorded(data_status: Option<&DataStatus>) -> String {
+    data_status.map_or_else(|| "no data-status".into(), ToString::to_string)
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -220,21 +243,8 @@ impl fmt::Display for Failure {
                 f.write_str(&wrong_parameter("pgdata", &path.to_string_lossy(), error, remedy))
             }
             Self::Locked { lock, data_status, primary, resync } => {
-                let record =
-                    data_status.as_ref().map_or("no data-status".into(), |s| s.to_string());
-                let advice = match primary {
-                    Some(primary) => format!(
-                        "My data may be inconsistent ({record}, primary {primary}): {} from \
-                         {primary}, then rm ",
-                        resync.program()
-                    ),
-                    None => format!(
-                        "My data may be inconsistent ({record}, no primary): if it was the last \
-                         primary, rm "
-                    ),
-                };
-                let room = BYTES_MAX.saturating_sub(advice.len());
-                write!(f, "{advice}{}", shortened(&lock.to_string_lossy(), room))
+                let record = recorded(data_status.as_ref());
+                f.write_str(&locked(lock, &record, primary.as_ref(), *resync))
             }
             Self::AlreadyPrimary => write!(f, "PostgreSQL is already running as a primary"),
             Self::CannotListen { pghost, .. } => {
@@ -250,23 +260,16 @@ impl fmt::Display for Failure {
                 write!(f, "monitor_sql failed: {error}: check monitor_sql, monitor_user and pgdb")
             }
             Self::ForeignSyncNames(value) => {
-                let value = shortened(value, 40);
-                write!(
-                    f,
-                    "Invalid synchronous_standby_names is set in postgresql.conf: '{value}': remove it"
-                )
+                let stock = "Invalid synchronous_standby_names is set in postgresql.conf";
+                write!(f, "{stock}: '{}': remove it", shortened(value, 40))
             }
-            Self::ConninfoOverridden(value) => {
-                let value = shortened(value, 40);
-                write!(
-                    f,
-                    "primary_conninfo is overridden by '{value}': remove it from postgresql.auto.conf"
-                )
+            // The value may hold a password.
+            Self::ConninfoOverridden(_) => {
+                write!(f, "primary_conninfo is overridden: remove it from postgresql.auto.conf")
             }
             Self::DataOutOfDate(status) => write!(f, "My data is out-of-date. status={status}"),
             Self::Usurper { data_status, primary } => {
-                let record =
-                    data_status.as_ref().map_or("no data-status".into(), |s| s.to_string());
+                let record = recorded(data_status.as_ref());
                 let primary = primary.as_ref().map_or("unknown", NodeName::as_str);
                 write!(
                     f,

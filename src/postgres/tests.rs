@@ -5,12 +5,14 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Child;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
 use super::postmaster;
 use crate::model::instance::Postmaster;
 use crate::model::settings::Settings;
+use crate::system::command::Command;
 use crate::system::identity::{User, acting_as_root};
 
 mod real;
@@ -65,7 +67,10 @@ impl Fake {
     pub(super) fn run(&self, program: &str, directory: &Path, title: &str) -> Impostor {
         let path = self.directory.path().join(program);
         if !path.exists() {
-            fs::copy("/bin/sleep", &path).expect("copy");
+            // Not by this process: a child that another thread forks meanwhile would hold the
+            // file open for writing, and the kernel would not run it (ETXTBSY).
+            let copy = Command::new("/usr/bin/install").args(["-m755", "/bin/sleep"]).arg(&path);
+            copy.deadline(Instant::now() + Duration::from_secs(60)).run().expect("copy");
         }
         let mut command = std::process::Command::new(path);
         command.arg0(title).arg("60").current_dir(directory);

@@ -8,6 +8,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use crate::server::copy_program;
+
 /// The exit codes of OCF.
 pub const SUCCESS: i32 = 0;
 pub const GENERIC: i32 = 1;
@@ -76,7 +78,7 @@ impl Agent {
 
     /// Runs a copy of the program as the database user, who may not reach the build directory.
     pub fn by_database_user(mut self, copy: &Path) -> Self {
-        std::fs::copy(PROGRAM, copy).expect("a copy");
+        copy_program(PROGRAM.as_ref(), copy);
         self.words = vec![copy.into()];
         self.under(&["runuser", "-u", "postgres", "--"])
     }

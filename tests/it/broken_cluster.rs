@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::agent::{Agent, NOT_RUNNING, SUCCESS};
 use crate::paper_cluster::first_of_two_nodes;
-use crate::server::{Server, bindir};
+use crate::server::{Server, bindir, write_program};
 
 /// The timeout of the actions here.
 pub const TIMEOUT: Duration = Duration::from_secs(4);
@@ -115,8 +115,7 @@ impl Paper {
 }
 
 fn program(path: &Path, script: &str) {
-    fs::write(path, format!("#!/bin/sh\n{script}\n")).expect("a script");
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("a mode");
+    write_program(path, &format!("#!/bin/sh\n{script}\n"));
 }
 
 /// Returns a directory of PostgreSQL's programs in which this one is another.

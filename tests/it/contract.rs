@@ -9,6 +9,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 
 use crate::agent::{Agent, GENERIC, INSTALLED, NOT_RUNNING, PERMISSION, SUCCESS, UNIMPLEMENTED};
+use crate::broken_cluster::LOAD;
 use crate::server::{Server, as_postgres, bindir, give_to_postgres, until};
 
 #[test]
@@ -190,7 +191,7 @@ fn a_postmaster_that_does_not_answer_is_a_failure_and_not_a_hang() {
     postmaster.signal(Signal::SIGSTOP);
     let timeout = Duration::from_secs(3);
     let monitor = server.agent().recurring().timeout(timeout);
-    monitor.run("monitor").exits(GENERIC).within(timeout).reason("does not answer");
+    monitor.run("monitor").exits(GENERIC).within(timeout + LOAD).reason("does not answer");
     server
         .agent()
         .timeout(Duration::from_secs(10))
@@ -205,7 +206,7 @@ fn a_server_that_cannot_start_says_why_at_once() {
     let server = Server::new();
     server.configure("max_connections = many\n");
     let started = server.agent().run("start").exits(GENERIC);
-    started.within(Duration::from_secs(2)).reason("FATAL").reason("max_connections");
+    started.within(LOAD).reason("FATAL").reason("max_connections");
     assert!(server.processes().is_empty());
 }
 
@@ -275,7 +276,7 @@ fn a_stop_ends_sessions_that_do_not_end_themselves() {
         .expect("psql");
     let sleeping = "select count(*) from pg_stat_activity where query like 'select pg_sleep%'";
     until("a session", || server.sql(sleeping) == "1");
-    server.agent().run("stop").exits(SUCCESS).within(Duration::from_secs(5));
+    server.agent().run("stop").exits(SUCCESS).within(LOAD);
     assert!(server.processes().is_empty());
     session.wait().expect("a child of ours");
 }

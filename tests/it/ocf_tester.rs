@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::agent::PROGRAM;
-use crate::server::{Server, bindir};
+use crate::server::{Server, bindir, copy_program};
 
 #[test]
 fn the_agent_passes_ocf_tester() {
@@ -13,7 +13,7 @@ fn the_agent_passes_ocf_tester() {
     let server = Server::new();
     // ocf-tester calls it as nobody as well, who may not reach the build directory.
     let agent = server.path("pgsql");
-    std::fs::copy(PROGRAM, &agent).expect("a copy");
+    copy_program(PROGRAM.as_ref(), &agent);
     let port = format!("pgport={}", server.port());
     let parameters = [
         format!("pgctl={}", bindir().join("pg_ctl").display()),

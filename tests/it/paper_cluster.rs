@@ -2,11 +2,10 @@
 //! modes without one. Nothing that is written is remembered from one action to the next.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use crate::agent::Agent;
-use crate::server::Server;
+use crate::server::{Server, write_program};
 
 /// Two members with fencing and quorum; `pm01` is here, and nothing has been recorded of either.
 const CIB: &str = r#"<cib have-quorum="1"><configuration>
@@ -41,7 +40,5 @@ pub fn first_of_two_nodes(server: &Server) -> Agent {
 }
 
 fn tool(directory: &Path, name: &str, script: &str) {
-    let path = directory.join(name);
-    fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("a script");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("a mode");
+    write_program(&directory.join(name), &format!("#!/bin/sh\n{script}\n"));
 }

@@ -1,11 +1,10 @@
 //! The password of the monitoring user stays where it was given: in the environment of the agent.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::agent::{Agent, CONFIGURED, Ended, GENERIC, SUCCESS};
-use crate::server::{Server, bindir};
+use crate::server::{Server, bindir, write_program};
 
 const PASSWORD: &str = "hunter2-s3cr3t";
 
@@ -38,8 +37,7 @@ fn noted(server: &Server, name: &str) -> PathBuf {
     let (notes, program) = (notes.display(), program.display());
     let script =
         format!("#!/bin/sh\n{{ echo \"$0 $*\"; env; }} >> {notes}\nexec {program} \"$@\"\n");
-    fs::write(&path, script).expect("a script");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("a mode");
+    write_program(&path, &script);
     path
 }
 

@@ -123,7 +123,9 @@ impl Server {
     #[track_caller]
     pub fn postmaster(&self) -> Process {
         let processes = self.processes();
-        let postmaster = processes.iter().find(|process| !process.title.contains("postgres: "));
+        // A child that has just been forked still has the postmaster's title.
+        let is_child = |process: &Process| processes.iter().any(|p| p.pid == process.parent);
+        let postmaster = processes.iter().find(|p| !p.title.contains("postgres: ") && !is_child(p));
         postmaster.cloned().unwrap_or_else(|| panic!("no postmaster in {processes:?}"))
     }
 
@@ -157,6 +159,7 @@ impl Drop for Server {
 #[derive(Debug, Clone)]
 pub struct Process {
     pub pid: i32,
+    parent: i32,
     pub title: String,
 }
 
@@ -173,7 +176,10 @@ fn processes() -> Vec<Process> {
         let pid = entry.file_name().to_str()?.parse().ok()?;
         let words = fs::read(entry.path().join("cmdline")).ok()?;
         let title = String::from_utf8_lossy(&words).replace('\0', " ");
-        (!title.is_empty()).then_some(Process { pid, title })
+        let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
+        let (_, behind_the_name) = stat.rsplit_once(')')?;
+        let parent = behind_the_name.split_whitespace().nth(1)?.parse().ok()?;
+        (!title.is_empty()).then_some(Process { pid, parent, title })
     };
     let entries = fs::read_dir("/proc").expect("/proc");
     entries.filter_map(Result::ok).filter_map(read).collect()
@@ -253,6 +259,21 @@ fn template() -> &'static Path {
 
 fn copy(from: &Path, to: &Path) {
     succeeded(Command::new("cp").arg("-a").args([from, to]).output());
+}
+
+/// Writes a program.
+///
+/// Another process does: a child that another thread of the tests forks meanwhile would hold the file
+/// open for writing, and the kernel would not run it (ETXTBSY).
+pub fn write_program(path: &Path, text: &str) {
+    let draft = tempfile::NamedTempFile::new().expect("a file");
+    fs::write(draft.path(), text).expect("a file");
+    copy_program(draft.path(), path);
+}
+
+/// Copies a program, which everybody may run; by another process as well.
+pub fn copy_program(from: &Path, to: &Path) {
+    succeeded(Command::new("install").arg("-m755").args([from, to]).output());
 }
 
 /// Expects a program to succeed, and returns what it printed.
