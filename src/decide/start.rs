@@ -96,7 +96,7 @@ fn launch(settings: &Settings, seen: &Observation) -> Verdict {
     once_or_fail(seen, steps).unwrap_or(Verdict::Wait(Reason::ServerStarts))
 }
 
-/// Tells why the server ended. That it can listen nowhere is its fault only where nobody said where.
+/// Tells why the server ended: perhaps because of where it was told to listen.
 fn died(settings: &Settings, line: Option<String>) -> Failure {
     let pghost = settings.pghost.clone();
     match line {

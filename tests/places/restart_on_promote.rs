@@ -10,15 +10,10 @@ const DATA: &str = "/var/lib/pgsql/data";
 /// Makes a recovery slow while the file is there, as a distant archive does.
 const SLOW_ARCHIVE: &str = "test ! -e /run/slow || sleep 9; false";
 
-/// Nothing that the primary's server sends arrives any more, not even what the kernel sends after its end.
-const DEAF: &str = "nft add table inet deaf
-    nft 'add chain inet deaf out { type filter hook output priority 0; }'
-    nft add rule inet deaf out ip daddr != 127.0.0.1 tcp sport 5432 drop";
-
 /// Writes a row on the primary that no standby gets and nobody acknowledges.
 fn write_what_nobody_receives(site: &Site, instance: &Instance) {
     let primary = site.host("pm01");
-    primary.run_ok(&["sh", "-euc", DEAF]).expect("replication is cut off");
+    site.cut_replication(&primary);
     let psql = format!("{BINDIR}/psql");
     let sql = "insert into ledger (number) values (-1)";
     let words = [&psql, "-h", "127.0.0.1", "-U", "postgres", "-d", "postgres", "-c", sql];

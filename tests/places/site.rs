@@ -12,6 +12,11 @@ pub const SOON: Duration = Duration::from_secs(60);
 /// What no action needs when it works, the stops that are made difficult apart.
 const WELL_INSIDE_ITS_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// Nothing that the host's server sends arrives any more, not even what the kernel sends after its end.
+const DEAF: &str = "nft add table inet deaf
+    nft 'add chain inet deaf out { type filter hook output priority 0; }'
+    nft add rule inet deaf out ip daddr != 127.0.0.1 tcp sport 5432 drop";
+
 /// One cluster under test.
 pub struct Site {
     /// The hosts.
@@ -57,6 +62,16 @@ impl Site {
             assert!(copied.success(), "{copied:?}");
         }
         origin.stop_postgres("fast").expect("the first server stops");
+    }
+
+    /// Lets nothing that this host's server sends reach anybody.
+    pub fn cut_replication(&self, primary: &Host) {
+        primary.run_ok(&["sh", "-euc", DEAF]).expect("replication is cut off");
+    }
+
+    /// Undoes it.
+    pub fn mend_replication(&self, primary: &Host) {
+        primary.run_ok(&["nft", "delete", "table", "inet", "deaf"]).expect("it arrives again");
     }
 
     /// Runs a shell script on every host.

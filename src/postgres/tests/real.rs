@@ -27,7 +27,7 @@ use crate::system::identity::{User, acting_as_root};
 use crate::system::process::Process;
 
 fn soon() -> Instant {
-    Instant::now() + Duration::from_secs(30)
+    Instant::now() + Duration::from_secs(180)
 }
 
 struct Server {
