@@ -1,7 +1,7 @@
 //! How long an exit reason may be, and how one is made to fit.
 //!
-//! Pacemaker keeps 128 bytes (`EXIT_REASON_MAX_LEN` in `services_linux.c`) and cuts the
-//! rest off, so that whatever an operator needs has to be within. What reasons say is not said here.
+//! Pacemaker keeps 128 bytes (`EXIT_REASON_MAX_LEN` in `services_linux.c`) and cuts the rest off, so
+//! that whatever an operator needs has to be within. What reasons say is not said here.
 
 /// What Pacemaker shows of an exit reason, in bytes.
 pub const BYTES_MAX: usize = 128;

@@ -142,11 +142,16 @@ pub(super) fn has_wal_receiver(settings: &Settings, user: &User) -> bool {
     servers(settings, user).is_ok_and(|processes| processes.iter().any(receives))
 }
 
-/// Tells what the living postmaster says of its state.
+/// Tells what the postmaster says of its state.
 ///
-/// One that has not written its own `postmaster.pid` yet starts; what a dead one left says nothing.
+/// One that has not written its own `postmaster.pid` yet starts; one that is gone has stopped,
+/// whatever it left, so that whoever talked to it looks for it again.
 pub(super) fn status(settings: &Settings, user: &User) -> Status {
-    let Ok(Found::Postmaster(process)) = look(settings, user) else { return Status::Unsaid };
+    let process = match look(settings, user) {
+        Ok(Found::Postmaster(process)) => process,
+        Ok(Found::Processes(_)) => return Status::Stopping,
+        Err(_) => return Status::Unsaid,
+    };
     match PidFile::read(settings, user) {
         Ok(Some(file)) if file.pid == process.pid => file.status,
         Ok(Some(_) | None) => Status::Starting,
@@ -261,6 +266,7 @@ mod tests {
         let _second = fake.run("postgres", fake.pgdata(), "postgres: startup recovering 01");
         fake.write_pid(first.pid());
         assert_eq!(fake.find(), Postmaster::Orphans { count: 2 });
+        assert_eq!(status(&fake.settings, &fake.user), Status::Stopping);
         assert!(reload(&fake.settings, &fake.user).is_err());
         let deadline = Instant::now() + Duration::from_secs(5);
         shutdown(&fake.settings, &fake.user, ShutdownMode::Kill, deadline).expect("killed");
