@@ -17,7 +17,9 @@ use crate::model::wal::{Lsn, WalPosition};
 use crate::pacemaker::PacemakerError;
 use crate::pacemaker::attribute::Attribute;
 use crate::postgres::server_log::Mark;
-use crate::postgres::{PostgresError, launch, lock_file, postmaster, standby, sync_file};
+use crate::postgres::{
+    PostgresError, launch, lock_file, postmaster, remote, rewind, standby, sync_file,
+};
 use crate::world::World;
 
 /// How long a transient attribute may take: the attribute daemon only has to accept it.
@@ -79,6 +81,14 @@ pub fn execute(world: &mut World, step: &Step, seen: &Observation) -> Result<(),
         }
         Step::CreateLock(timeline) => lock_file::create(settings, user, *timeline)?,
         Step::RemoveLock => lock_file::remove(settings, user)?,
+        Step::RecoverAlone => rewind::recover_alone(settings, user, world.clock.deadline)?,
+        Step::CheckpointPrimary(address) => {
+            remote::checkpoint(&world.standby(version?, Some(address)), world.clock.deadline)?;
+        }
+        Step::Rewind(primary, address) => {
+            let standby = world.standby(version?, Some(address));
+            rewind::rewind(&standby, primary, world.clock.deadline)?;
+        }
         Step::CreateSlot(slot) => {
             world.session.create_slot(slot, world.clock.deadline)?;
             info!("PostgreSQL creates the replication slot({slot}).");

@@ -2,13 +2,16 @@
 //!
 //! Nothing is changed here, and nothing is decided: what cannot be read becomes a value that says so.
 
+mod evidence;
+mod own_files;
+
 use std::time::Duration;
 
 use log::debug;
 
 use crate::model::action::Action;
 use crate::model::cluster::Cluster;
-use crate::model::instance::{Answer, Files, Instance, Lock, Postmaster};
+use crate::model::instance::{Answer, Files, Instance, Postmaster};
 use crate::model::notification::{Notification, NotificationType, NotifiedOperation};
 use crate::model::observation::{ActionTime, ClusterView, Observation, Taken};
 use crate::model::settings::Settings;
@@ -16,10 +19,10 @@ use crate::model::step::Step;
 use crate::model::verdict::Reason;
 use crate::pacemaker::attribute::Attribute;
 use crate::postgres::version::Version;
-use crate::postgres::{
-    control_data, lock_file, postmaster, server_log, standby, sync_file, wal_directory,
-};
+use crate::postgres::{control_data, postmaster, server_log, standby, wal_directory};
 use crate::world::World;
+use evidence::Inquiry;
+use own_files::files;
 
 /// How long the cluster information base may take to answer. It takes some milliseconds; an action
 /// that can do without it does not wait longer.
@@ -89,6 +92,8 @@ pub struct Observer {
     probe: bool,
     /// The cluster as it was read last, or why it could not be read.
     cluster: Option<Result<Cluster, String>>,
+    /// What a returning node has to know.
+    inquiry: Inquiry,
     /// Whether the cluster was changed since, so that whoever relies on quorum has to ask for it.
     quorum_in_doubt: bool,
 }
@@ -103,13 +108,20 @@ impl Observer {
         probe: bool,
     ) -> Self {
         let needs = Needs::of(action, settings, &notification);
-        Self { action, needs, notification, probe, cluster: None, quorum_in_doubt: false }
+        let inquiry = Inquiry::default();
+        Self { action, needs, notification, probe, cluster: None, inquiry, quorum_in_doubt: false }
     }
 
     /// Forgets what others may have changed while the action waited for this.
     pub fn forget(&mut self, reason: &Reason) {
         match reason {
             Reason::Positions(_) | Reason::ClusterAnswers => self.cluster = None,
+            Reason::HistoryOf(primary) | Reason::CheckpointOf(primary) => {
+                self.inquiry.want(primary);
+                if self.inquiry.is_due() {
+                    self.cluster = None;
+                }
+            }
             Reason::ServerStarts
             | Reason::ServerAnswers
             | Reason::ServerStops
@@ -125,6 +137,12 @@ impl Observer {
     /// for a standby is asked anew once its record is written, for the write may have taken long
     /// and ended in a partition that has lost its quorum meanwhile.
     pub fn forget_after(&mut self, step: &Step) {
+        if matches!(step, Step::RecoverAlone | Step::CheckpointPrimary(_)) {
+            self.inquiry.forget();
+        }
+        if matches!(step, Step::Rewind(..)) {
+            self.inquiry = Inquiry::default();
+        }
         if matches!(step, Step::SetDataStatus(..)) {
             self.cluster = None;
             self.quorum_in_doubt = true;
@@ -152,12 +170,14 @@ impl Observer {
                 self.cluster_with(taken)
             }
         };
+        let evidence = self.inquiry.look(world);
         Observation {
             time: ActionTime { elapsed: world.clock.elapsed(), remaining: world.clock.remaining() },
             local: world.local.clone(),
             instance,
             files,
             cluster,
+            evidence,
             notification: self.notification.clone(),
             probe: self.probe,
             taken: taken.clone(),
@@ -285,28 +305,4 @@ fn find_postmaster(world: &World) -> Postmaster {
         log::error!("cannot look for PostgreSQL's processes: {error}");
         Postmaster::Unknown
     })
-}
-
-fn files(world: &World) -> Files {
-    let (settings, user) = (&world.settings, &world.user);
-    let replication = settings.is_replication();
-    let complain = |error: &crate::postgres::PostgresError| debug!("{error}");
-    let current = world.version.map(|version| world.standby(version, None).is_current());
-    Files {
-        // A lock that cannot be read is a lock.
-        lock: match replication {
-            true => lock_file::read(settings, user)
-                .inspect_err(complain)
-                .unwrap_or(Some(Lock { timeline: None })),
-            false => None,
-        },
-        sync_names: match replication {
-            true => sync_file::read(settings, user).inspect_err(complain).ok().flatten(),
-            false => None,
-        },
-        standby_settings: current.and_then(|c| c.inspect_err(complain).ok()).unwrap_or(false),
-        standby_mark: world
-            .version
-            .is_some_and(|version| standby::has_mark(settings, user, version).unwrap_or(false)),
-    }
 }

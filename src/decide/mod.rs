@@ -12,6 +12,7 @@ mod monitor;
 mod notify;
 mod promote;
 mod publish;
+mod rejoin;
 mod start;
 mod stop;
 mod sync_policy;

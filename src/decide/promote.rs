@@ -4,7 +4,7 @@ use super::candidate::is_fit;
 use super::catch_up::{restart_to_follow, wal_of_peers};
 use super::election::later_timeline;
 use super::ladder::bring_down;
-use super::start::{bring_up, once_or_fail};
+use super::start::{bring_up, half_rewound, once_or_fail};
 use super::{SUCCESS, fail, insist, try_once, without_cluster};
 use crate::model::cluster::{Cluster, ClusterNode, Membership};
 use crate::model::instance::{Answer, Postmaster, PrimaryReport, Refusal, StandbyReport};
@@ -84,7 +84,8 @@ fn standby(
         true => None,
         false => wal_of_peers(settings, seen, report, cluster),
     };
-    later_history(settings, cluster, report)
+    half_rewound(settings, seen)
+        .or_else(|| later_history(settings, cluster, report))
         .or_else(fetched)
         .or_else(|| insist(seen, revoke_all_others(settings, cluster)))
         .or_else(|| insist(seen, claim(cluster)))

@@ -3,16 +3,17 @@
 use std::time::Duration;
 
 use super::sync_policy::record_is_binding;
-use super::{SUCCESS, fail, insist, try_once, without_cluster};
+use super::{SUCCESS, fail, insist, rejoin, try_once, without_cluster};
 use crate::model::cluster::{Cluster, Membership};
 use crate::model::instance::{Answer, DataDirectory, Postmaster, Refusal, StandbyReport};
 use crate::model::node::NodeName;
 use crate::model::observation::Observation;
-use crate::model::settings::{ReplicationMode, Settings};
+use crate::model::rejoin::Resync;
+use crate::model::settings::{Rejoin, ReplicationMode, Settings};
 use crate::model::status::{DataStatus, InstanceStatus, PromotionScore};
 use crate::model::step::{ShutdownMode, Step};
 use crate::model::sync_names::SyncNames;
-use crate::model::verdict::{Failure, Reason, Resync, Verdict};
+use crate::model::verdict::{Failure, Reason, Verdict};
 
 /// How long a launched server may be invisible: `pg_ctl` has returned, the postmaster has not yet
 /// changed into its data directory.
@@ -30,8 +31,8 @@ pub(super) fn start(settings: &Settings, seen: &Observation) -> Verdict {
     let Some(cluster) = seen.cluster.seen() else { return without_cluster(seen) };
     match seen.instance.postmaster {
         Postmaster::Absent | Postmaster::Orphans { .. } if !seen.taken.done(&Step::Launch) => {
-            if let Some(verdict) = insist(seen, clean_record(cluster))
-                .or_else(|| held_by_lock(settings, seen, cluster))
+            if let Some(verdict) =
+                insist(seen, clean_record(cluster)).or_else(|| held_back(settings, seen, cluster))
             {
                 return verdict;
             }
@@ -68,6 +69,9 @@ fn launch(settings: &Settings, seen: &Observation) -> Verdict {
             true => fail(died(settings, seen.instance.last_fatal.clone())),
             false => Verdict::Wait(Reason::ServerStarts),
         };
+    }
+    if let Some(refused) = half_rewound(settings, seen) {
+        return refused;
     }
     match &seen.instance.data_directory {
         DataDirectory::Present => {}
@@ -187,9 +191,15 @@ fn clean_record(cluster: &Cluster) -> Vec<Step> {
     steps
 }
 
-/// Holds a node back that has been primary, unless the cluster knows that it was the last one.
-fn held_by_lock(settings: &Settings, seen: &Observation, cluster: &Cluster) -> Option<Verdict> {
-    seen.files.lock?;
+/// Holds a node back whose data may not be part of the primary's history.
+fn held_back(settings: &Settings, seen: &Observation, cluster: &Cluster) -> Option<Verdict> {
+    if let Some(refused) = half_rewound(settings, seen) {
+        return Some(refused);
+    }
+    let locked = seen.files.lock.is_some();
+    if settings.rejoin == Rejoin::Off {
+        return locked.then(|| refused_by_lock(settings, cluster));
+    }
     // A promotion by restart keeps the timeline: afterwards nothing would show that this node went
     // another way, so that it does not start beside one.
     let unseen_fork = settings.restart_on_promote && another_is_promoted(seen);
@@ -197,12 +207,26 @@ fn held_by_lock(settings: &Settings, seen: &Observation, cluster: &Cluster) -> O
     {
         return None;
     }
-    Some(fail(Failure::Locked {
+    match other_primary(cluster) {
+        // A promotion by restart leaves no fork to be found.
+        Some(primary) if !settings.restart_on_promote => rejoin::beside(settings, seen, &primary),
+        Some(_) | None => locked.then(|| refused_by_lock(settings, cluster)),
+    }
+}
+
+/// Data that a `pg_rewind` has left half done is never started.
+pub(super) fn half_rewound(settings: &Settings, seen: &Observation) -> Option<Verdict> {
+    let text = seen.files.rewinding.clone()?;
+    Some(fail(Failure::HalfRewound(settings.rewind_marker(), text)))
+}
+
+fn refused_by_lock(settings: &Settings, cluster: &Cluster) -> Verdict {
+    fail(Failure::Locked {
         lock: settings.lock_file(),
         data_status: cluster.me().and_then(|me| me.data_status.clone()),
         primary: other_primary(cluster),
         resync: if settings.restart_on_promote { Resync::Copy } else { Resync::Rewind },
-    }))
+    })
 }
 
 /// Tells whether a later primary has seen this node stream: a promotion records every other node as

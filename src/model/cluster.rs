@@ -152,6 +152,9 @@ impl Cluster {
             | Step::FollowPeer(_)
             | Step::CreateLock(_)
             | Step::RemoveLock
+            | Step::RecoverAlone
+            | Step::CheckpointPrimary(_)
+            | Step::Rewind(..)
             | Step::CreateSlot(_)
             | Step::RestartReceiver
             | Step::Warn(_)

@@ -1,6 +1,6 @@
 //! What is seen of the local PostgreSQL instance.
 
-use super::wal::{Lsn, Timeline, WalPosition};
+use super::wal::{Lsn, Timeline, WalLayout, WalPosition};
 
 /// The postmaster, proven from the process table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -170,6 +170,22 @@ pub struct ControlData {
     pub timeline: Timeline,
     /// Position of the latest checkpoint record.
     pub checkpoint: Lsn,
+    /// How far a standby, or a copy, has to recover before it is consistent; `None`: a primary's.
+    pub min_recovery: Option<WalPosition>,
+    /// Whether `pg_rewind` can tell which blocks were changed: data checksums or `wal_log_hints`, and
+    /// `full_page_writes`.
+    pub can_rewind: bool,
+    /// How its WAL is cut into files.
+    pub layout: WalLayout,
+}
+
+impl ControlData {
+    /// Returns the newest timeline that the data belongs to: after a promotion the minimum recovery
+    /// point shows it before the first checkpoint does (`CreateEndOfRecoveryRecord()` in `xlog.c`).
+    #[must_use]
+    pub fn newest_timeline(&self) -> Timeline {
+        self.min_recovery.map_or(self.timeline, |end| end.timeline.max(self.timeline))
+    }
 }
 
 /// `pg_control`'s "Database cluster state".
@@ -217,6 +233,8 @@ pub struct Files {
     pub standby_settings: bool,
     /// Whether the server is told to run as a standby (`standby.signal`; `recovery.conf` below 12).
     pub standby_mark: bool,
+    /// `PGSQL.rewind`: a `pg_rewind` of the agent has begun and not come to its end; what it says.
+    pub rewinding: Option<String>,
 }
 
 /// `PGSQL.lock`.

@@ -6,6 +6,7 @@ use super::cluster::Cluster;
 use super::instance::{Files, Instance};
 use super::node::NodeName;
 use super::notification::Notification;
+use super::rejoin::Evidence;
 use super::step::Step;
 use super::wal::Lsn;
 
@@ -97,6 +98,8 @@ pub struct Observation {
     pub files: Files,
     /// The cluster.
     pub cluster: ClusterView,
+    /// How this node's data and the primary's history compare; read when a start asks for it.
+    pub evidence: Option<Evidence>,
     /// What Pacemaker says of the present transition.
     pub notification: Notification,
     /// Whether this monitor is a probe.

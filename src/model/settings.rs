@@ -32,6 +32,17 @@ impl ReplicationMode {
     }
 }
 
+/// Parameter `rejoin`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rejoin {
+    /// A node that has been primary starts when its data is proven to be part of the primary's history.
+    Verify,
+    /// The same, and data that has diverged is made the primary's by `pg_rewind`.
+    Rewind,
+    /// The lock alone decides.
+    Off,
+}
+
 /// Text that must not reach a log or a command line.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -125,6 +136,8 @@ pub struct Settings {
     pub xlog_check_count: u32,
     /// How long one write of a permanent attribute may take.
     pub crm_attr_timeout: Duration,
+    /// What a start does with a node that has been primary.
+    pub rejoin: Rejoin,
     /// Prefix of the slot names; empty: no slots.
     pub replication_slot_name: String,
     /// Application names of synchronous standbys outside of the cluster.
@@ -154,6 +167,20 @@ impl Settings {
     #[must_use]
     pub fn lock_file(&self) -> PathBuf {
         self.tmpdir.join("PGSQL.lock")
+    }
+
+    /// Returns the path of the file that marks a data directory which `pg_rewind` has not finished. It
+    /// stands beside a data directory that holds tmpdir, for `pg_rewind` removes what the primary lacks.
+    #[must_use]
+    pub fn rewind_marker(&self) -> PathBuf {
+        match (self.tmpdir.starts_with(&self.pgdata), self.pgdata.file_name()) {
+            (true, Some(name)) => {
+                let mut marker = name.to_owned();
+                marker.push(".PGSQL.rewind");
+                self.pgdata.with_file_name(marker)
+            }
+            (true, None) | (false, _) => self.tmpdir.join("PGSQL.rewind"),
+        }
     }
 
     /// Returns the path of the included file with `synchronous_standby_names`.
@@ -206,6 +233,7 @@ impl Settings {
             tmpdir: pgdata.join("tmp"),
             xlog_check_count: 3,
             crm_attr_timeout: Duration::from_secs(5),
+            rejoin: Rejoin::Verify,
             replication_slot_name: String::new(),
             external_standby_node_list: Vec::new(),
         }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::node::NodeName;
+use super::rejoin::Kinship;
 use super::slot::SlotName;
 use super::status::{DataStatus, InstanceStatus, PromotionScore, ReceiverStatus};
 use super::sync_names::SyncNames;
@@ -41,6 +42,10 @@ pub enum Concern {
     Blind,
     /// Nobody can tell how the server ended: `pg_controldata` is missing, or says nothing.
     EndUnknown,
+    /// This node's data is part of the primary's history.
+    PartOfHistory(NodeName, Kinship),
+    /// This node's data is to be made the primary's.
+    Rewinds(NodeName, Kinship),
     /// `synchronous_standby_names` is not what the agent's file says, even after a reload.
     NamesOverridden(String),
 }
@@ -61,12 +66,13 @@ impl Concern {
     #[must_use]
     pub const fn is_grave(&self) -> bool {
         match self {
-            Self::NotStreaming(_) | Self::ElectionAwaits(_) => false,
+            Self::NotStreaming(_) | Self::ElectionAwaits(_) | Self::PartOfHistory(..) => false,
             Self::CommitsWaitFor { .. }
             | Self::Unfit(_)
             | Self::NoConnectionFree
             | Self::Blind
             | Self::EndUnknown
+            | Self::Rewinds(..)
             | Self::NamesOverridden(_) => true,
         }
     }
@@ -116,6 +122,12 @@ impl fmt::Display for Concern {
                      its shutdown counts as unclean, so that this node stays stopped and keeps \
                      PGSQL.lock. Install it; until then every demotion ends so"
                 );
+            }
+            Self::PartOfHistory(primary, kinship) => {
+                return write!(f, "this node's data is part of {primary}'s history: {kinship}");
+            }
+            Self::Rewinds(primary, kinship) => {
+                return write!(f, "this node's data has diverged from {primary}'s: {kinship}");
             }
             Self::NamesOverridden(value) => {
                 return write!(
@@ -168,6 +180,12 @@ pub enum Step {
     CreateLock(Timeline),
     /// Remove `PGSQL.lock`.
     RemoveLock,
+    /// Recover the data of a primary that crashed, in single-user mode, so that it is shut down cleanly.
+    RecoverAlone,
+    /// Have the primary at this address write a checkpoint.
+    CheckpointPrimary(String),
+    /// Make the data those of the primary, at this address (`pg_rewind`); the lock goes with it.
+    Rewind(NodeName, String),
     /// End the WAL receiver's connection, so that it looks for the primary anew.
     RestartReceiver,
     /// Create a replication slot that keeps WAL from now on.
@@ -213,6 +231,9 @@ impl Step {
             | Self::FollowPeer(_)
             | Self::CreateLock(_)
             | Self::RemoveLock
+            | Self::RecoverAlone
+            | Self::CheckpointPrimary(_)
+            | Self::Rewind(..)
             | Self::RestartReceiver
             | Self::CreateSlot(_)
             | Self::NoteSyncBaseline(..)
@@ -236,6 +257,9 @@ impl Step {
             Self::FollowPeer(_) => "Can't fetch WAL from another standby",
             Self::CreateLock(_) => "Can't create PGSQL.lock",
             Self::RemoveLock => "Can't remove PGSQL.lock",
+            Self::RecoverAlone => "Can't recover in single-user mode",
+            Self::CheckpointPrimary(_) => "Can't have the primary write a checkpoint",
+            Self::Rewind(..) => "Can't rewind",
             Self::CreateSlot(_) => "PostgreSQL can't create replication_slot",
             Self::NoteSyncBaseline(..) => "Can't note the synchronous baseline",
             Self::Warn(_) => "Can't warn",

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::exit_reason::{BYTES_MAX, shortened, wrong_parameter};
 use super::node::NodeName;
+use super::rejoin::{Refusal, Resync};
 use super::status::DataStatus;
 use super::step::Step;
 use super::wal::WalPosition;
@@ -40,26 +41,6 @@ pub enum Outcome {
     Failed(Failure),
 }
 
-/// How a node's data becomes the primary's again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Resync {
-    /// `pg_rewind`, which finds the divergence by the timelines.
-    Rewind,
-    /// A new copy: with `restart_on_promote` the timeline stays, and `pg_rewind` sees no divergence.
-    Copy,
-}
-
-impl Resync {
-    /// Returns the program that does it.
-    #[must_use]
-    pub const fn program(self) -> &'static str {
-        match self {
-            Self::Rewind => "pg_rewind",
-            Self::Copy => "pg_basebackup",
-        }
-    }
-}
-
 /// Why an action failed.
 ///
 /// Its text is the exit reason, of which Pacemaker shows the first 128 bytes: the evidence comes
@@ -83,6 +64,10 @@ pub enum Failure {
         /// What makes this node's data the primary's again.
         resync: Resync,
     },
+    /// This node's data is not, or not provably, part of the primary's history.
+    Estranged(Box<Refusal>),
+    /// A `pg_rewind` was begun here and did not come to its end: the marker, and what it says.
+    HalfRewound(PathBuf, String),
     /// A start found a primary running.
     AlreadyPrimary,
     /// The server ended because it can listen nowhere.
@@ -144,6 +129,13 @@ impl Failure {
             Self::Locked { lock, primary, resync, .. } => {
                 Some(way_back(lock, primary.as_ref(), *resync))
             }
+            Self::Estranged(refusal) => Some(refusal.hint()),
+            Self::HalfRewound(marker, _) => Some(format!(
+                "the data directory is neither the old nor the new one and must not be started, nor \
+                 rewound again. Replace it by pg_basebackup from the primary, remove {}, and clean \
+                 the resource up; if start ran out of time, give it a longer timeout",
+                marker.display()
+            )),
             Self::AlreadyPrimary => {
                 Some("stop the server with pg_ctl; the cluster starts it as a standby".into())
             }
@@ -245,6 +237,11 @@ impl fmt::Display for Failure {
             Self::Locked { lock, data_status, primary, resync } => {
                 let record = recorded(data_status.as_ref());
                 f.write_str(&locked(lock, &record, primary.as_ref(), *resync))
+            }
+            Self::Estranged(refusal) => write!(f, "{refusal}"),
+            Self::HalfRewound(marker, text) => {
+                let marker = marker.display();
+                write!(f, "{text} was cut off: pg_basebackup from the primary, then rm {marker}")
             }
             Self::AlreadyPrimary => write!(f, "PostgreSQL is already running as a primary"),
             Self::CannotListen { pghost, .. } => {

@@ -70,6 +70,44 @@ impl FromStr for Lsn {
     }
 }
 
+/// How WAL is cut into pages and segment files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WalLayout {
+    /// Bytes of a page.
+    pub page: u64,
+    /// Bytes of a segment file.
+    pub segment: u64,
+}
+
+impl WalLayout {
+    /// What PostgreSQL is built with unless somebody says otherwise.
+    pub const USUAL: Self = Self { page: 8192, segment: 16 << 20 };
+
+    /// Sizes of page headers, the longer one on a segment's first page (`SizeOfXLogShortPHD` and
+    /// `SizeOfXLogLongPHD` in `xlog_internal.h`), bytes.
+    const HEADERS: (u64, u64) = (24, 40);
+
+    /// Returns the end of a record that begins at `start` and is `length` bytes long, as
+    /// `EndRecPtr` has it: aligned to 8 bytes, with the headers of the pages it runs into.
+    #[must_use]
+    pub const fn end_of(self, start: Lsn, length: u64) -> Lsn {
+        let (mut at, mut left) = (start.0, length);
+        if self.page <= Self::HEADERS.1 || self.segment == 0 {
+            return Lsn(at.saturating_add(left));
+        }
+        loop {
+            let room = self.page - at % self.page;
+            if left <= room {
+                return Lsn(at.saturating_add(left.next_multiple_of(8)));
+            }
+            left -= room;
+            at = at.saturating_add(room);
+            let first = at.is_multiple_of(self.segment);
+            at = at.saturating_add(if first { Self::HEADERS.1 } else { Self::HEADERS.0 });
+        }
+    }
+}
+
 /// A timeline identifier (PostgreSQL: `TimeLineID`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timeline(pub u32);
@@ -123,6 +161,20 @@ mod tests {
         }
         assert_eq!(Lsn(0x1_0300_0060).to_string(), "1/3000060");
         assert_eq!(Lsn(0x0300_0060).to_attribute(), "0000000003000060");
+    }
+
+    #[test]
+    fn a_record_ends_after_the_headers_of_the_pages_it_runs_into() {
+        for (start, length, end) in [
+            (0x525_E818, 405, 0x525_E9B0),
+            (0x100_0028, 114, 0x100_00A0),
+            (0x100_1FC0, 64, 0x100_2000),
+            (0x100_1FC0, 72, 0x100_2020),
+            (0x1FF_FFC0, 72, 0x200_0030),
+            (0x1FF_FFC0, 64 + 8152 + 8168 + 8, 0x200_4020),
+        ] {
+            assert_eq!(WalLayout::USUAL.end_of(Lsn(start), length), Lsn(end), "{start:X}");
+        }
     }
 
     #[test]

@@ -232,6 +232,8 @@ pub const fn of_failure(failure: &Failure) -> ExitCode {
         // The lock is a question about this node's data, which the operator answers by a cleanup
         // after he removed it; the stock agent answers 1.
         | Failure::Locked { .. }
+        | Failure::Estranged(_)
+        | Failure::HalfRewound(..)
         // All these are about now: the next attempt, here or elsewhere, may succeed.
         | Failure::AlreadyPrimary
         | Failure::CannotListen { .. }

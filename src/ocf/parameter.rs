@@ -116,8 +116,8 @@ impl Parameter {
     }
 }
 
-/// Every parameter, in the order of the meta-data (the stock agent's).
-pub static ALL: [&Parameter; 33] = [
+/// Every parameter, in the order of the meta-data: the stock agent's, then our own.
+pub static ALL: [&Parameter; 34] = [
     &instance::PGCTL,
     &instance::START_OPT,
     &instance::CTL_OPT,
@@ -151,6 +151,7 @@ pub static ALL: [&Parameter; 33] = [
     &replication::STOP_ESCALATE_IN_SLAVE,
     &replication::CHECK_WAL_RECEIVER,
     &replication::EXTERNAL_STANDBY_NODE_LIST,
+    &replication::REJOIN,
 ];
 
 /// Finds a parameter by name.

@@ -9,13 +9,18 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::model::node::NodeName;
-use crate::model::settings::{ReplicationMode, Secret, Settings};
+use crate::model::settings::{Rejoin, ReplicationMode, Secret, Settings};
 
 use super::environment::Environment;
 use super::exit_code::ExitCode;
 use super::fault::Fault;
 use super::parameter::{self, Parameter, instance as i, replication as r};
 use super::value;
+
+mod words;
+
+pub use words::mode_word;
+use words::{mode_of, rejoin_of};
 
 /// The file name of the server's configuration in its data directory.
 const CONFIG_FILE: &str = "postgresql.conf";
@@ -83,6 +88,7 @@ impl<'a> Reader<'a> {
             repuser: self.filled_or_default(&r::REPUSER),
             primary_conninfo_opt: self.text(&r::PRIMARY_CONNINFO_OPT),
             restart_on_promote: self.boolean(&r::RESTART_ON_PROMOTE),
+            rejoin: self.rejoin(&r::REJOIN),
             tmpdir: self.path(&r::TMPDIR),
             xlog_check_count: self.count(&r::XLOG_CHECK_COUNT),
             crm_attr_timeout: self.seconds(&r::CRM_ATTR_TIMEOUT),
@@ -271,6 +277,13 @@ impl<'a> Reader<'a> {
         })
     }
 
+    fn rejoin(&mut self, parameter: &'static Parameter) -> Rejoin {
+        rejoin_of(self.raw(parameter).trim()).unwrap_or_else(|| {
+            self.unreadable(parameter, "verify, rewind or off");
+            Rejoin::Verify
+        })
+    }
+
     /// Reports a cluster manager that does not say which resource it means.
     fn resource_name(&mut self) {
         if self.environment.is_called_by_cluster()
@@ -284,28 +297,6 @@ impl<'a> Reader<'a> {
                 ExitCode::Args,
             ));
         }
-    }
-}
-
-/// Reads a word of `rep_mode`.
-fn mode_of(word: &str) -> Option<ReplicationMode> {
-    match word {
-        "none" => Some(ReplicationMode::None),
-        "async" => Some(ReplicationMode::Async),
-        "sync" => Some(ReplicationMode::Sync),
-        "slave" => Some(ReplicationMode::Slave),
-        _ => None,
-    }
-}
-
-/// Returns the word of `rep_mode`.
-#[must_use]
-pub const fn mode_word(mode: ReplicationMode) -> &'static str {
-    match mode {
-        ReplicationMode::None => "none",
-        ReplicationMode::Async => "async",
-        ReplicationMode::Sync => "sync",
-        ReplicationMode::Slave => "slave",
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::PostgresError;
 use crate::model::instance::{ControlData, ControlState};
 use crate::model::settings::Settings;
-use crate::model::wal::Timeline;
+use crate::model::wal::{Timeline, WalLayout, WalPosition};
 use crate::system::command::Command;
 use crate::system::identity::User;
 
@@ -59,7 +59,32 @@ pub fn parse(text: &str) -> Result<ControlData, PostgresError> {
         },
         timeline: Timeline(parsed(field(text, CHECKPOINT_TIMELINE)?, CHECKPOINT_TIMELINE)?),
         checkpoint: parsed(field(text, position)?, position)?,
+        min_recovery: min_recovery(text),
+        can_rewind: can_rewind(text),
+        layout: WalLayout {
+            page: number_or(text, "WAL block size", WalLayout::USUAL.page),
+            segment: number_or(text, "Bytes per WAL segment", WalLayout::USUAL.segment),
+        },
     })
+}
+
+fn number_or(text: &str, label: &'static str, usual: u64) -> u64 {
+    field(text, label).ok().and_then(|value| value.parse().ok()).unwrap_or(usual)
+}
+
+fn min_recovery(text: &str) -> Option<WalPosition> {
+    let lsn = field(text, "Minimum recovery ending location").ok()?.parse().ok()?;
+    let timeline = Timeline(field(text, RECOVERY_TIMELINE).ok()?.parse().ok()?);
+    (timeline > Timeline(0)).then_some(WalPosition { timeline, lsn })
+}
+
+/// `pg_rewind` needs the image of each block that is changed first after a checkpoint
+/// (`sanityChecks()` in `pg_rewind.c`).
+fn can_rewind(text: &str) -> bool {
+    let is = |label, value| field(text, label).is_ok_and(|found| found == value);
+    let checksums = field(text, "Data page checksum version").is_ok_and(|version| version != "0");
+    (checksums || is("wal_log_hints setting", "on"))
+        && is("Latest checkpoint's full_page_writes", "on")
 }
 
 fn field<'a>(text: &'a str, label: &'static str) -> Result<&'a str, PostgresError> {
@@ -119,9 +144,25 @@ Default char data signedness:         signed
         assert_eq!(old.system_identifier, 6_097_123_456_789_012_345);
         assert_eq!(old.state, ControlState::ShutDownInRecovery);
         assert_eq!((old.timeline, old.checkpoint), (Timeline(2), Lsn(0xA_0300_0060)));
+        let min_recovery = WalPosition { timeline: Timeline(3), lsn: Lsn(0x300_0100) };
+        assert_eq!((old.min_recovery, old.newest_timeline()), (Some(min_recovery), Timeline(3)));
         let new = parse(V18).expect("parsed");
         assert_eq!(new.state, ControlState::InProduction);
         assert_eq!((new.timeline, new.checkpoint), (Timeline(1), Lsn(0x017A_2F08)));
+        assert_eq!((new.min_recovery, new.newest_timeline()), (None, Timeline(1)));
+    }
+
+    #[test]
+    fn a_rewind_needs_full_pages_and_either_checksums_or_hints() {
+        let lines = |full, hints, checksums| {
+            let text = format!(
+                "Latest checkpoint's full_page_writes: {full}\nwal_log_hints setting: {hints}\n\
+                 Data page checksum version: {checksums}\n"
+            );
+            can_rewind(&text)
+        };
+        assert!(lines("on", "on", "0") && lines("on", "off", "1"));
+        assert!(!lines("on", "off", "0") && !lines("off", "on", "1") && !can_rewind(""));
     }
 
     #[test]

@@ -143,6 +143,11 @@ fn pg_ctl(settings: &Settings, user: &User, deadline: Instant) -> Command {
         .inherit(&["PG_OOM_ADJUST_", "TZ"])
         .env("PGPORT", settings.pgport.to_string())
         .deadline(deadline);
+    with_libraries(command, settings)
+}
+
+/// Lets a program of PostgreSQL find its libraries.
+pub(super) fn with_libraries(command: Command, settings: &Settings) -> Command {
     match settings.pglibs.as_str() {
         "" | LIBRARIES_DEFAULT => command.inherit(&["LD_LIBRARY_PATH"]),
         directory => command.append_path("LD_LIBRARY_PATH", directory),

@@ -4,18 +4,22 @@
 //! decides anything, and nothing knows of Pacemaker. All that lies in PGDATA or tmpdir is touched
 //! as the database user.
 
+pub mod backup_label;
 pub mod config_file;
 pub mod control_data;
 pub mod launch;
 pub mod lock_file;
 pub mod postmaster;
 pub mod quoting;
+pub mod remote;
+pub mod rewind;
 pub mod server_log;
 pub mod session;
 pub mod standby;
 pub mod sync_file;
 pub mod version;
 pub mod wal_directory;
+pub mod wal_end;
 
 mod error;
 

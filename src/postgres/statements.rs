@@ -25,6 +25,30 @@ pub(super) const fn create_slot(reserves: bool) -> &'static str {
 pub(super) const RESTART_RECEIVER: &str =
     "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_wal_receiver";
 
+/// Asks a walsender which database cluster it serves and on which timeline it is.
+pub(super) const IDENTIFY_SYSTEM: &str = "IDENTIFY_SYSTEM";
+
+/// Asks a walsender for the history file of a timeline.
+pub(super) fn timeline_history(timeline: Timeline) -> String {
+    format!("TIMELINE_HISTORY {timeline}")
+}
+
+/// Has the server write a checkpoint.
+pub(super) const CHECKPOINT: &str = "CHECKPOINT";
+
+/// Asks a primary whether the asking user may read its files as `pg_rewind` does, and which timeline
+/// `pg_control` shows. Before version 11 only superusers may.
+pub(super) const REWIND_SOURCE: &str = "SELECT CASE \
+     WHEN pg_catalog.current_setting('is_superuser') = 'on' THEN true \
+     WHEN pg_catalog.current_setting('server_version_num')::int < 110000 THEN false \
+     ELSE (SELECT pg_catalog.bool_and(pg_catalog.has_function_privilege(oid, 'EXECUTE')) \
+     FROM pg_catalog.pg_proc WHERE oid IN (\
+     'pg_catalog.pg_ls_dir(text,boolean,boolean)'::pg_catalog.regprocedure, \
+     'pg_catalog.pg_stat_file(text,boolean)'::pg_catalog.regprocedure, \
+     'pg_catalog.pg_read_binary_file(text)'::pg_catalog.regprocedure, \
+     'pg_catalog.pg_read_binary_file(text,bigint,bigint,boolean)'::pg_catalog.regprocedure)) END, \
+     (SELECT timeline_id FROM pg_catalog.pg_control_checkpoint())";
+
 /// Asks in one round trip for all that a report holds.
 ///
 /// The standbys come first: the end of WAL is read after them, so that none of them seems to be

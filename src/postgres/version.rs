@@ -72,6 +72,18 @@ impl Version {
         self >= Self::new(9, 6)
     }
 
+    /// Tells whether `pg_waldump` can read without printing.
+    #[must_use]
+    pub fn dumps_quietly(self) -> bool {
+        self >= Self::new(13, 0)
+    }
+
+    /// Tells whether `pg_rewind` would by itself recover a server that crashed.
+    #[must_use]
+    pub fn rewinds_after_crash(self) -> bool {
+        self >= Self::new(13, 0)
+    }
+
     /// Tells whether statistics lie in files (`stats_temp_directory`).
     #[must_use]
     pub fn has_statistics_files(self) -> bool {
@@ -120,5 +132,7 @@ mod tests {
         assert_eq!(first(Version::says_xlog, false), Some("10"));
         assert_eq!(first(Version::has_receiver_view, true), Some("9.6"));
         assert_eq!(first(Version::has_statistics_files, false), Some("15"));
+        assert_eq!(first(Version::dumps_quietly, true), Some("13"));
+        assert_eq!(first(Version::rewinds_after_crash, true), Some("13"));
     }
 }

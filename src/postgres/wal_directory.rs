@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 
 use crate::model::settings::Settings;
+use crate::model::timeline_history::TimelineHistory;
 use crate::model::wal::{Lsn, Timeline};
 use crate::system::files;
 use crate::system::identity::{User, as_user};
@@ -38,20 +39,28 @@ pub fn beginning_of(
     version: Version,
     timeline: Timeline,
 ) -> Option<Lsn> {
+    history(settings, user, version, timeline)?.beginning()
+}
+
+/// Reads the history of a timeline; `None`: its file is missing or cannot be read. The first timeline has
+/// none.
+#[must_use]
+pub fn history(
+    settings: &Settings,
+    user: &User,
+    version: Version,
+    timeline: Timeline,
+) -> Option<TimelineHistory> {
+    if timeline == Timeline(1) {
+        return Some(TimelineHistory::first(timeline));
+    }
     let path = directory(settings, version).join(format!("{:08X}.history", timeline.0));
     let text = as_user(user, || files::read(&path, HISTORY_BYTES_MAX)).ok()?.ok()??;
-    last_switch(&text)
+    TimelineHistory::parse(timeline, &text).ok()
 }
 
-/// Reads the last line of a history file: a timeline, where it was left, and why (`readTimeLineHistory`
-/// in timeline.c).
-fn last_switch(history: &str) -> Option<Lsn> {
-    let mut lines = history.lines().map(str::trim);
-    let last = lines.rfind(|line| !line.is_empty() && !line.starts_with('#'))?;
-    last.split_whitespace().nth(1)?.parse().ok()
-}
-
-fn directory(settings: &Settings, version: Version) -> PathBuf {
+/// Returns where the segments lie.
+pub(super) fn directory(settings: &Settings, version: Version) -> PathBuf {
     settings.pgdata.join(if version.says_xlog() { "pg_xlog" } else { "pg_wal" })
 }
 
@@ -67,20 +76,6 @@ fn timeline_of(name: &str) -> Option<Timeline> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_last_switch_is_where_the_newest_timeline_began() {
-        let two = "1\t0/3000060\tno recovery target specified\n\n2\t1/A0\tpromoted\n\n# end\n";
-        for (history, beginning) in [
-            (two, Some(Lsn(0x1_0000_00A0))),
-            ("1\t0/3000060\tno recovery target specified\n", Some(Lsn(0x0300_0060))),
-            ("", None),
-            ("1", None),
-            ("1\tnowhere\n", None),
-        ] {
-            assert_eq!(last_switch(history), beginning, "{history}");
-        }
-    }
 
     #[test]
     fn only_segments_tell_a_timeline() {

@@ -4,6 +4,7 @@
 
 mod failover;
 mod first_start;
+mod rejoin;
 mod site;
 mod two_hosts;
 mod whole_cluster;

@@ -10,7 +10,7 @@ use crate::model::status::InstanceStatus;
 use crate::model::step::{Concern, ShutdownMode, Step};
 use crate::model::sync_names::SyncNames;
 use crate::model::verdict::Verdict;
-use crate::model::wal::Timeline;
+use crate::model::wal::{Timeline, WalLayout};
 use std::time::Duration;
 
 fn shut_down_cleanly(scene: &mut Scene) {
@@ -23,6 +23,9 @@ fn shut_down_cleanly(scene: &mut Scene) {
         }
     }
     scene.seen.instance.control = Some(ControlData {
+        min_recovery: None,
+        can_rewind: true,
+        layout: WalLayout::USUAL,
         system_identifier: 1,
         state: ControlState::ShutDown,
         timeline: Timeline(1),

@@ -3,11 +3,13 @@
 mod demote;
 mod election;
 mod hard_cases;
+mod kinship;
 mod monitor;
 mod notify;
 mod promote;
 mod properties;
 mod publish;
+mod rejoin;
 mod scene;
 mod start;
 mod stop;

@@ -26,6 +26,10 @@ pub enum Reason {
     WalOfPeer(NodeName, WalPosition),
     /// These nodes to say how far their WAL goes.
     Positions(Vec<NodeName>),
+    /// The history of the primary, to which this node returns.
+    HistoryOf(NodeName),
+    /// The checkpoint of a new primary.
+    CheckpointOf(NodeName),
     /// The cluster's information base to answer.
     ClusterAnswers,
     /// A step that failed to be tried again.
@@ -48,6 +52,8 @@ impl fmt::Display for Reason {
                 let names: Vec<_> = nodes.iter().map(NodeName::as_str).collect();
                 write!(f, "no WAL position yet of {}", names.join(", "))
             }
+            Self::HistoryOf(node) => write!(f, "the history of {node} is not known yet"),
+            Self::CheckpointOf(node) => write!(f, "{node} has not written a checkpoint yet"),
             Self::ClusterAnswers => write!(f, "the cluster information base has not answered yet"),
             Self::Retry(error) => write!(f, "trying again: {error}"),
         }

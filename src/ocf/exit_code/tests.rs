@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use super::{ExitCode, Recovery, of_failure, of_outcome};
 use crate::model::action::Action;
 use crate::model::node::NodeName;
+use crate::model::rejoin::Resync;
 use crate::model::status::DataStatus;
 use crate::model::step::Step;
-use crate::model::verdict::{Failure, Outcome, Reason, Resync};
+use crate::model::verdict::{Failure, Outcome, Reason};
 use crate::model::wal::{Lsn, Timeline, WalPosition};
 
 /// Every kind of failure and the code it is worth at start.

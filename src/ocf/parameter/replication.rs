@@ -188,3 +188,25 @@ pub static EXTERNAL_STANDBY_NODE_LIST: Parameter = Parameter::new(
      separated by blanks. The agent manages them in synchronous_standby_names beside the cluster's \
      own standby. Only for rep_mode=sync.",
 );
+
+/// `rejoin`, which the stock agent does not have.
+pub static REJOIN: Parameter = Parameter::new(
+    "rejoin",
+    Kind::Text,
+    "verify",
+    Scope::Replication,
+    "What an old primary does when it returns",
+    "What a start does with a node that has been primary (PGSQL.lock is there) or that the present \
+     primary does not know as its standby.\n\
+     verify: the agent compares the node's WAL with the primary's history. Data that is provably a \
+     part of that history starts as a standby, and the lock goes. Anything else does not start, and \
+     the exit reason says why.\n\
+     rewind: the same, and data that has diverged is made the primary's by pg_rewind. What only this \
+     node has is lost by it. It needs data checksums or wal_log_hints=on, and repuser has to be \
+     permitted to read files on the primary: in the database postgres, GRANT EXECUTE ON FUNCTION \
+     pg_ls_dir(text, boolean, boolean), pg_stat_file(text, boolean), pg_read_binary_file(text), \
+     pg_read_binary_file(text, bigint, bigint, boolean) to it, and a line for it in pg_hba.conf. Give \
+     start a timeout that is long enough: a pg_rewind that is cut off leaves data that only a new copy \
+     replaces.\n\
+     off: as the agent ocf:heartbeat:pgsql: while PGSQL.lock is there the node does not start.",
+);

@@ -41,7 +41,7 @@ impl Running {
         let mut stdout = Vec::new();
         let mut stderr = Vec::new();
         let status = self
-            .collect(&mut stdout, &mut stderr)
+            .collect(&mut stdout, &mut stderr, &mut |_, _| ())
             .map_err(|source| CommandError::Read { program: self.program.clone(), source })?;
         let Some(status) = status else {
             return Err(CommandError::TimedOut { program: self.program.clone() });
@@ -55,11 +55,45 @@ impl Running {
         }
     }
 
+    /// Waits for the program's end and hands over each line of both its outputs as it comes; of what it
+    /// wrote only the last line is kept, for the error. Returns the program's path.
+    ///
+    /// # Errors
+    /// See [`CommandError`].
+    pub fn each_line(mut self, mut line: impl FnMut(&str)) -> Result<PathBuf, CommandError> {
+        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+        let mut last = String::new();
+        let mut hand_over = |text: &str| {
+            text.clone_into(&mut last);
+            line(text);
+        };
+        let collected = self.collect(&mut stdout, &mut stderr, &mut |stdout, stderr| {
+            drain_lines(stdout, &mut hand_over);
+            drain_lines(stderr, &mut hand_over);
+        });
+        let program = self.program.clone();
+        let status =
+            collected.map_err(|source| CommandError::Read { program: program.clone(), source })?;
+        for rest in [&stdout, &stderr] {
+            if !rest.is_empty() {
+                hand_over(&String::from_utf8_lossy(rest));
+            }
+        }
+        match status {
+            None => Err(CommandError::TimedOut { program }),
+            Some(status) if status.success() => Ok(program),
+            Some(status) => {
+                Err(CommandError::Failed { program, status, stdout: String::new(), stderr: last })
+            }
+        }
+    }
+
     /// Reads both pipes until the program has ended; `None`: the deadline came first.
     fn collect(
         &mut self,
         stdout: &mut Vec<u8>,
         stderr: &mut Vec<u8>,
+        after_reading: &mut dyn FnMut(&mut Vec<u8>, &mut Vec<u8>),
     ) -> io::Result<Option<ExitStatus>> {
         let (mut out_open, mut err_open) = (true, true);
         loop {
@@ -73,6 +107,9 @@ impl Running {
             }
             if err_ready {
                 err_open = read_some(&mut self.stderr, stderr)?;
+            }
+            if out_ready || err_ready {
+                after_reading(stdout, stderr);
             }
             if stdout.len() + stderr.len() > OUTPUT_BYTES_MAX {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, "it prints without end"));
@@ -127,6 +164,16 @@ fn read_some(pipe: &mut impl Read, into: &mut Vec<u8>) -> io::Result<bool> {
         }
         Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(true),
         Err(error) => Err(error),
+    }
+}
+
+/// Takes the whole lines out of what was read; a carriage return ends a line as well.
+fn drain_lines(read: &mut Vec<u8>, line: &mut dyn FnMut(&str)) {
+    let ends = |byte: &u8| matches!(byte, b'\n' | b'\r');
+    let Some(last) = read.iter().rposition(ends) else { return };
+    let whole: Vec<u8> = read.drain(..=last).collect();
+    for text in whole.split(ends).filter(|text| !text.is_empty()) {
+        line(&String::from_utf8_lossy(text));
     }
 }
 

@@ -22,6 +22,15 @@ fn output_of_any_size_arrives_without_deadlock() {
 }
 
 #[test]
+fn lines_are_handed_over_as_they_come_and_not_kept() {
+    let mut lines = 0;
+    let running = shell("seq 200000; printf 'a\\rb\\r' >&2; printf last >&2; exit 3").spawn();
+    let error = running.expect("started").each_line(|_| lines += 1).expect_err("fails");
+    assert_eq!((lines, error.exit_code()), (200_003, Some(3)));
+    assert!(error.to_string().ends_with("last"), "{error}");
+}
+
+#[test]
 fn a_failure_carries_code_and_words() {
     let error = shell("echo reason >&2; exit 105").run().expect_err("fails");
     assert_eq!(error.exit_code(), Some(105));

@@ -1,0 +1,219 @@
+//! Whether an old primary may start beside the present one, and what makes it fit to.
+//!
+//! A node with the lock starts only if its data is proven to be part of the primary's history; one
+//! without it is held back only by proof of the contrary. What the cluster has recorded is
+//! `start`'s business.
+
+use std::time::Duration;
+
+use super::start::once_or_fail;
+use super::{fail, insist, try_once};
+use crate::model::instance::{ControlData, ControlState, Lock};
+use crate::model::node::NodeName;
+use crate::model::observation::Observation;
+use crate::model::rejoin::{
+    Evidence, Kinship, OwnData, PrimaryData, Refusal, Resync, RewindSource,
+};
+use crate::model::settings::{Rejoin, Settings};
+use crate::model::step::{Concern, Step};
+use crate::model::verdict::{Failure, Reason, Verdict};
+use crate::model::wal::{Lsn, WalPosition};
+
+/// How long a start waits for a primary that does not answer: it may have been promoted a moment ago,
+/// and its address is still to come.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Decides whether the node may start beside this primary; `None`: it may.
+pub(super) fn beside(
+    settings: &Settings,
+    seen: &Observation,
+    primary: &NodeName,
+) -> Option<Verdict> {
+    if let Some(rewound) = seen.taken.0.iter().find(|a| matches!(a.step, Step::Rewind(..))) {
+        let error = rewound.error.clone()?;
+        return Some(fail(Failure::StepFailed(Box::new(rewound.step.clone()), error)));
+    }
+    let Some(evidence) = &seen.evidence else {
+        return Some(Verdict::Wait(Reason::HistoryOf(primary.clone())));
+    };
+    let refused = |kinship, address: &str, no_rewind: Option<String>, resync| {
+        let (primary, pgdata) = (primary.clone(), settings.pgdata.clone());
+        let address = address.to_owned();
+        let lock = seen.files.lock.is_some().then(|| settings.lock_file());
+        let refusal = Refusal { primary, address, kinship, resync, no_rewind, pgdata, lock };
+        Some(fail(Failure::Estranged(Box::new(refusal))))
+    };
+    let (own, theirs) = match evidence {
+        Evidence { own: Ok(own), primary: Ok(theirs) } => (own, theirs),
+        // Without the lock nothing speaks against this node.
+        Evidence { .. } if seen.files.lock.is_none() => return None,
+        Evidence { own: Err(error), .. } => {
+            let unproven = Kinship::Unproven(error.clone());
+            return refused(unproven, &settings.master_ip, None, Resync::Copy);
+        }
+        Evidence { primary: Err(error), .. } => {
+            if seen.time.elapsed < PATIENCE && !seen.time.remaining.is_zero() {
+                return Some(Verdict::Wait(Reason::HistoryOf(primary.clone())));
+            }
+            let unasked = Kinship::Unasked(error.clone());
+            return refused(unasked, &settings.master_ip, None, Resync::Copy);
+        }
+    };
+    let kinship = kinship(own, theirs, seen.files.lock);
+    match &kinship {
+        Kinship::Prefix { .. } | Kinship::Followed(_) => release(seen, primary, kinship),
+        Kinship::Unproven(_) if seen.files.lock.is_none() => None,
+        Kinship::Diverged { .. } => match settings.rejoin {
+            Rejoin::Rewind => match obstacle(own, theirs) {
+                None => rewind(seen, primary, own, theirs, kinship),
+                Some(why) => refused(kinship, &theirs.address, Some(why), resync(own)),
+            },
+            Rejoin::Verify | Rejoin::Off => refused(kinship, &theirs.address, None, resync(own)),
+        },
+        Kinship::Unproven(_)
+        | Kinship::Unasked(_)
+        | Kinship::OtherSystem(..)
+        | Kinship::Foreign(..) => refused(kinship, &theirs.address, None, Resync::Copy),
+    }
+}
+
+/// Removes the lock, if there is one, and says why.
+fn release(seen: &Observation, primary: &NodeName, kinship: Kinship) -> Option<Verdict> {
+    seen.files.lock?;
+    let said = Step::Warn(Concern::PartOfHistory(primary.clone(), kinship));
+    try_once(seen, [said]).or_else(|| insist(seen, [Step::RemoveLock]))
+}
+
+/// Compares this node's data with the primary's history.
+///
+/// A timeline is written by one server at a time, the primary of that time, and every copy of it is
+/// the same up to its end. So data whose WAL ends at or before the point where the primary's history
+/// left its timeline is part of that history.
+pub(super) fn kinship(own: &OwnData, primary: &PrimaryData, lock: Option<Lock>) -> Kinship {
+    let control = &own.control;
+    if control.system_identifier != primary.system_identifier {
+        return Kinship::OtherSystem(control.system_identifier, primary.system_identifier);
+    }
+    let mine = control.newest_timeline();
+    let theirs = primary.history.timeline;
+    let foreign = Kinship::Foreign(mine, theirs);
+    if mine == theirs {
+        let another_way =
+            own.history.as_ref().is_some_and(|history| !primary.history.continues(history));
+        return if another_way { foreign } else { same_timeline(own, lock) };
+    }
+    let Some(fork) = primary.history.fork_point(mine) else { return foreign };
+    match &own.history {
+        None => return Kinship::Unproven(format!("no history of timeline {mine} here")),
+        Some(history) if !primary.history.continues(history) => return foreign,
+        Some(_) => {}
+    }
+    let was_primary_on = lock.and_then(|lock| lock.timeline);
+    let promoted_since = own.newest_segment > Some(mine)
+        && lock.is_some()
+        && was_primary_on.is_none_or(|timeline| timeline > mine);
+    if promoted_since {
+        return Kinship::Unproven("a promotion here was cut short".into());
+    }
+    // What a copy lacks is not in its own WAL directory.
+    if own.is_copy {
+        return Kinship::Unproven("a copy from before the promotion".into());
+    }
+    let known = known_end(control);
+    let position = |lsn| WalPosition { timeline: mine, lsn };
+    match own.wal_end.as_ref() {
+        Some(Ok(end)) if (*end).max(known) <= fork && control.checkpoint < fork => {
+            Kinship::Prefix { end: position((*end).max(known)), fork }
+        }
+        Some(Ok(end)) => Kinship::Diverged { end: position((*end).max(known)), fork },
+        _ if control.checkpoint >= fork || known > fork => {
+            Kinship::Diverged { end: position(known), fork }
+        }
+        Some(Err(why)) => Kinship::Unproven(why.clone()),
+        None => Kinship::Unproven("the end of WAL is not known".into()),
+    }
+}
+
+/// Returns the position that `pg_control` shows to be part of this data.
+fn known_end(control: &ControlData) -> Lsn {
+    control.min_recovery.map_or(control.checkpoint, |end| end.lsn.max(control.checkpoint))
+}
+
+/// The same timeline proves nothing by itself: a promotion by restart, or by hand, keeps it. But a node
+/// that was primary on an earlier one, and whose data is a standby's or a fresh copy of this one, has
+/// it from whoever was promoted since.
+fn same_timeline(own: &OwnData, lock: Option<Lock>) -> Kinship {
+    let timeline = own.control.newest_timeline();
+    let was_primary_before = lock.and_then(|lock| lock.timeline).is_some_and(|was| was < timeline);
+    let from_elsewhere = match own.control.state {
+        ControlState::ShutDownInRecovery | ControlState::InArchiveRecovery => true,
+        ControlState::ShutDown | ControlState::InProduction | ControlState::Other(_) => own.is_copy,
+    };
+    match was_primary_before && from_elsewhere {
+        true => Kinship::Followed(timeline),
+        false => Kinship::Unproven(format!("both are on timeline {timeline}")),
+    }
+}
+
+fn resync(own: &OwnData) -> Resync {
+    if own.control.can_rewind { Resync::Rewind } else { Resync::Copy }
+}
+
+/// Returns why `pg_rewind` is not possible.
+fn obstacle(own: &OwnData, primary: &PrimaryData) -> Option<String> {
+    if !own.control.can_rewind {
+        return Some("neither data checksums nor wal_log_hints, or no full_page_writes".into());
+    }
+    match &own.control.state {
+        ControlState::ShutDown | ControlState::ShutDownInRecovery | ControlState::InProduction => {}
+        ControlState::InArchiveRecovery => {
+            return Some("a standby that crashed cannot be recovered without its primary".into());
+        }
+        ControlState::Other(state) if state == "in crash recovery" => {}
+        ControlState::Other(state) => return Some(format!("the data is in state \"{state}\"")),
+    }
+    match &primary.source {
+        Some(Ok(source)) if source.readable => None,
+        Some(Ok(_)) => {
+            Some("repuser may not read files on the primary: see parameter rejoin".into())
+        }
+        Some(Err(error)) => Some(error.clone()),
+        None => Some("the primary was not asked whether it permits it".into()),
+    }
+}
+
+/// Recovers what crashed, has the primary's `pg_control` show its timeline, and rewinds.
+fn rewind(
+    seen: &Observation,
+    primary: &NodeName,
+    own: &OwnData,
+    theirs: &PrimaryData,
+    kinship: Kinship,
+) -> Option<Verdict> {
+    let clean = match own.control.state {
+        ControlState::ShutDown | ControlState::ShutDownInRecovery => true,
+        ControlState::InProduction | ControlState::InArchiveRecovery | ControlState::Other(_) => {
+            false
+        }
+    };
+    let said = Step::Warn(Concern::Rewinds(primary.clone(), kinship));
+    let recover = [
+        // A server in single-user mode refuses to be a standby.
+        seen.files.standby_mark.then_some(Step::RemoveStandbyMark),
+        Some(Step::RecoverAlone),
+    ];
+    let told = !seen.taken.tried(&Step::RecoverAlone);
+    if told && let Some(verdict) = try_once(seen, [said]) {
+        return Some(verdict);
+    }
+    if !clean && let Some(verdict) = once_or_fail(seen, recover) {
+        return Some(verdict);
+    }
+    let behind = |source: &RewindSource| source.control_timeline < theirs.history.timeline;
+    if theirs.source.as_ref().is_some_and(|source| source.as_ref().is_ok_and(behind)) {
+        let checkpoint = Step::CheckpointPrimary(theirs.address.clone());
+        return try_once(seen, [checkpoint])
+            .or_else(|| Some(Verdict::Wait(Reason::CheckpointOf(primary.clone()))));
+    }
+    Some(Verdict::Do(Step::Rewind(primary.clone(), theirs.address.clone())))
+}

@@ -1,0 +1,242 @@
+//! The return of an old primary, step by step.
+
+use std::time::Duration;
+
+use super::kinship::{FORK, lock, own, primary};
+use super::scene::{Scene, node};
+use super::verdicts::{STARTING, failed};
+use crate::model::action::Action;
+use crate::model::cluster::ClusterRole;
+use crate::model::instance::ControlState;
+use crate::model::rejoin::{
+    Evidence, Kinship, OwnData, PrimaryData, Refusal, Resync, RewindSource,
+};
+use crate::model::settings::ReplicationMode::Sync;
+use crate::model::settings::{Rejoin, Settings};
+use crate::model::status::DataStatus;
+use crate::model::step::{Concern, Step};
+use crate::model::verdict::{Failure, Outcome, Reason, Verdict};
+use crate::model::wal::{Lsn, Timeline};
+
+fn returning(rejoin: Rejoin, evidence: Option<Evidence>) -> Scene {
+    let mut scene = Scene::stopped(Sync, "pm01");
+    scene.settings = Settings { rejoin, ..scene.settings };
+    scene.seen.files.lock = lock(1);
+    scene.seen.files.standby_mark = false;
+    scene.node("pm01").data_status = Some(DataStatus::Disconnected);
+    scene.node("pm02").role = ClusterRole::Promoted;
+    scene.seen.evidence = evidence;
+    scene
+}
+
+fn evidence(own: OwnData, primary: PrimaryData) -> Option<Evidence> {
+    Some(Evidence { own: Ok(own), primary: Ok(primary) })
+}
+
+fn diverged() -> OwnData {
+    OwnData { wal_end: Some(Ok(Lsn(FORK.0 + 800))), ..own() }
+}
+
+fn refusal(end: &Verdict) -> &Refusal {
+    match end {
+        Verdict::Done(Outcome::Failed(Failure::Estranged(refusal))) => refusal,
+        other => panic!("no refusal: {other:?}"),
+    }
+}
+
+#[test]
+fn a_start_asks_and_a_proven_prefix_starts_without_its_lock() {
+    let mut scene = returning(Rejoin::Verify, None);
+    let (steps, end) = scene.run(Action::Start);
+    assert!(!steps.contains(&Step::Launch), "{steps:?}");
+    assert_eq!(end, Verdict::Wait(Reason::HistoryOf(node("pm02"))));
+
+    scene.seen.evidence = evidence(own(), primary(2));
+    let (steps, end) = scene.run(Action::Start);
+    let place = |wanted: &Step| steps.iter().position(|step| step == wanted);
+    assert!(place(&Step::RemoveLock) < place(&Step::Launch), "{steps:?}");
+    assert!(steps.iter().any(|s| matches!(s, Step::Warn(Concern::PartOfHistory(..)))), "{steps:?}");
+    assert!(place(&Step::RemoveLock).is_some(), "{steps:?}");
+    assert_eq!(end, STARTING);
+}
+
+#[test]
+fn data_that_has_diverged_does_not_start_with_the_lock_nor_without() {
+    for lock in [lock(1), None] {
+        let mut scene = returning(Rejoin::Verify, evidence(diverged(), primary(2)));
+        scene.seen.files.lock = lock;
+        let (steps, end) = scene.run(Action::Start);
+        assert!(!steps.contains(&Step::Launch) && !steps.contains(&Step::RemoveLock), "{steps:?}");
+        assert_eq!(refusal(&end).resync, Resync::Rewind);
+        assert!(end_text(&end).contains("800 bytes past"), "{}", end_text(&end));
+    }
+}
+
+fn end_text(end: &Verdict) -> String {
+    refusal(end).to_string()
+}
+
+#[test]
+fn without_the_lock_only_proof_of_the_contrary_holds_back() {
+    let unproven = OwnData { wal_end: Some(Err("no pg_waldump".into())), ..own() };
+    let silent = Some(Evidence { own: Ok(own()), primary: Err("no answer".into()) });
+    let unread = Some(Evidence { own: Err("EIO".into()), primary: Ok(primary(2)) });
+    for evidence in [evidence(own(), primary(1)), evidence(unproven, primary(2)), silent, unread] {
+        let mut locked = returning(Rejoin::Verify, evidence.clone());
+        out_of_patience(&mut locked);
+        let (steps, end) = locked.run(Action::Start);
+        assert!(!steps.contains(&Step::Launch), "{evidence:?}");
+        assert_eq!(refusal(&end).primary, node("pm02"));
+        let mut free = returning(Rejoin::Verify, evidence.clone());
+        free.seen.files.lock = None;
+        assert!(free.run(Action::Start).0.contains(&Step::Launch), "{evidence:?}");
+    }
+    let mut other = own();
+    other.control.system_identifier = 8;
+    let mut free = returning(Rejoin::Rewind, evidence(other, primary(2)));
+    free.seen.files.lock = None;
+    assert!(matches!(refusal(&free.run(Action::Start).1).kinship, Kinship::OtherSystem(8, 7)));
+}
+
+fn out_of_patience(scene: &mut Scene) {
+    scene.seen.time.elapsed = Duration::from_secs(25);
+}
+
+#[test]
+fn a_primary_that_does_not_answer_yet_is_waited_for() {
+    let silent = Some(Evidence { own: Ok(own()), primary: Err("no answer".into()) });
+    let mut scene = returning(Rejoin::Verify, silent);
+    assert_eq!(scene.run(Action::Start).1, Verdict::Wait(Reason::HistoryOf(node("pm02"))));
+}
+
+#[test]
+fn with_off_the_lock_alone_decides() {
+    for own_record in [DataStatus::Disconnected, DataStatus::Latest, DataStatus::StreamingSync] {
+        let mut scene = returning(Rejoin::Off, evidence(own(), primary(2)));
+        scene.node("pm01").data_status = Some(own_record);
+        let (steps, end) = scene.run(Action::Start);
+        assert!(!steps.contains(&Step::Launch));
+        assert!(matches!(end, Verdict::Done(Outcome::Failed(Failure::Locked { .. }))), "{end:?}");
+    }
+    let mut scene = returning(Rejoin::Off, evidence(diverged(), primary(2)));
+    scene.seen.files.lock = None;
+    assert!(scene.run(Action::Start).0.contains(&Step::Launch));
+}
+
+#[test]
+fn after_promotions_by_restart_nothing_is_proven() {
+    let mut scene = returning(Rejoin::Rewind, evidence(own(), primary(2)));
+    scene.settings.restart_on_promote = true;
+    let (steps, end) = scene.run(Action::Start);
+    assert!(!steps.contains(&Step::Launch));
+    assert!(matches!(end, Verdict::Done(Outcome::Failed(Failure::Locked { .. }))), "{end:?}");
+}
+
+fn source(timeline: u32) -> PrimaryData {
+    let source = RewindSource { readable: true, control_timeline: Timeline(timeline) };
+    PrimaryData { source: Some(Ok(source)), ..primary(2) }
+}
+
+fn rewind() -> Step {
+    Step::Rewind(node("pm02"), "192.0.2.1".into())
+}
+
+#[test]
+fn a_crashed_primary_is_recovered_then_rewound_then_started() {
+    let mut scene = returning(Rejoin::Rewind, evidence(diverged(), source(2)));
+    let mut steps = Vec::new();
+    loop {
+        match scene.decide(Action::Start) {
+            Verdict::Do(step) => {
+                steps.push(step.clone());
+                scene.take(step);
+            }
+            end @ (Verdict::Wait(_) | Verdict::Done(_)) => {
+                assert_eq!(end, STARTING);
+                break;
+            }
+        }
+        if steps.last() == Some(&rewind()) {
+            scene.seen.files.lock = None;
+        }
+    }
+    let order: Vec<_> = [Step::RecoverAlone, rewind(), Step::Launch]
+        .iter()
+        .map(|wanted| steps.iter().position(|step| step == wanted))
+        .collect();
+    assert!(order.is_sorted() && order[0].is_some(), "{steps:?}");
+    assert!(steps.iter().any(|s| matches!(s, Step::Warn(Concern::Rewinds(..)))), "{steps:?}");
+}
+
+#[test]
+fn a_rewind_waits_for_the_new_primarys_first_checkpoint() {
+    let mut clean = diverged();
+    clean.control.state = ControlState::ShutDown;
+    let mut scene = returning(Rejoin::Rewind, evidence(clean.clone(), source(1)));
+    let (steps, end) = scene.run(Action::Start);
+    assert!(steps.contains(&Step::CheckpointPrimary("192.0.2.1".into())), "{steps:?}");
+    assert!(!steps.contains(&rewind()) && !steps.contains(&Step::RecoverAlone), "{steps:?}");
+    assert_eq!(end, Verdict::Wait(Reason::CheckpointOf(node("pm02"))));
+    scene.seen.evidence = evidence(clean, source(2));
+    assert_eq!(scene.decide(Action::Start), Verdict::Do(rewind()));
+}
+
+#[test]
+fn what_pg_rewind_cannot_do_is_refused_with_its_reason() {
+    let mut bare = diverged();
+    bare.control.can_rewind = false;
+    let mut crashed_standby = diverged();
+    crashed_standby.control.state = ControlState::InArchiveRecovery;
+    let mut forbidden = source(2);
+    forbidden.source = Some(Ok(RewindSource { readable: false, control_timeline: Timeline(2) }));
+    let mut deaf = source(2);
+    deaf.source = Some(Err("pg_hba.conf".into()));
+    for (own, primary, why, resync) in [
+        (bare, source(2), "wal_log_hints", Resync::Copy),
+        (crashed_standby, source(2), "standby that crashed", Resync::Rewind),
+        (diverged(), forbidden, "repuser", Resync::Rewind),
+        (diverged(), deaf, "pg_hba.conf", Resync::Rewind),
+        (diverged(), primary(2), "not asked", Resync::Rewind),
+    ] {
+        let mut scene = returning(Rejoin::Rewind, evidence(own, primary));
+        let (steps, end) = scene.run(Action::Start);
+        assert!(!steps.contains(&rewind()) && !steps.contains(&Step::Launch), "{why}: {steps:?}");
+        let refusal = refusal(&end);
+        assert!(refusal.no_rewind.as_ref().is_some_and(|text| text.contains(why)), "{refusal:?}");
+        assert_eq!(refusal.resync, resync, "{why}");
+    }
+}
+
+#[test]
+fn half_rewound_data_is_started_by_nobody() {
+    for rejoin in [Rejoin::Verify, Rejoin::Rewind, Rejoin::Off] {
+        for action in [Action::Start, Action::Promote, Action::Demote] {
+            let mut scene = returning(rejoin, evidence(own(), source(2)));
+            scene.seen.files.rewinding = Some("pg_rewind from pm02".into());
+            scene.seen.files.lock = None;
+            let (steps, end) = scene.run(action);
+            assert!(!steps.contains(&Step::Launch), "{rejoin:?} {action:?}: {steps:?}");
+            assert!(!steps.contains(&rewind()), "{rejoin:?} {action:?}: {steps:?}");
+            if action == Action::Start {
+                let marker = "/data.PGSQL.rewind".into();
+                assert_eq!(end, failed(Failure::HalfRewound(marker, "pg_rewind from pm02".into())));
+            }
+        }
+    }
+    let mut running = Scene::standby(Sync, "pm02");
+    running.seen.files.rewinding = Some("pg_rewind from pm01".into());
+    let (steps, end) = running.run(Action::Promote);
+    assert!(!steps.contains(&Step::PromoteServer), "{steps:?}");
+    assert!(matches!(end, Verdict::Done(Outcome::Failed(Failure::HalfRewound(..)))), "{end:?}");
+}
+
+#[test]
+fn a_failed_rewind_is_not_tried_again_and_nothing_starts() {
+    let mut clean = diverged();
+    clean.control.state = ControlState::ShutDown;
+    let mut scene = returning(Rejoin::Rewind, evidence(clean, source(2)));
+    scene.fail(rewind());
+    let (steps, end) = scene.run(Action::Start);
+    assert!(!steps.contains(&Step::Launch) && !steps.contains(&rewind()), "{steps:?}");
+    assert_eq!(end, failed(Failure::StepFailed(Box::new(rewind()), "refused".into())));
+}

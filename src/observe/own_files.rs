@@ -1,0 +1,39 @@
+//! The files that the agent keeps beside the instance. What cannot be read stands for the worse.
+
+use log::debug;
+
+use crate::model::instance::{Files, Lock};
+use crate::postgres::{lock_file, rewind, standby, sync_file};
+use crate::world::World;
+
+/// Reads them.
+pub(super) fn files(world: &World) -> Files {
+    let (settings, user) = (&world.settings, &world.user);
+    let replication = settings.is_replication();
+    let complain = |error: &crate::postgres::PostgresError| debug!("{error}");
+    let current = world.version.map(|version| world.standby(version, None).is_current());
+    Files {
+        // A lock that cannot be read is a lock.
+        lock: match replication {
+            true => lock_file::read(settings, user)
+                .inspect_err(complain)
+                .unwrap_or(Some(Lock { timeline: None })),
+            false => None,
+        },
+        // Nor is a marker none that cannot be read.
+        rewinding: match replication {
+            true => rewind::marker(settings, user)
+                .inspect_err(complain)
+                .unwrap_or_else(|_| Some("pg_rewind".into())),
+            false => None,
+        },
+        sync_names: match replication {
+            true => sync_file::read(settings, user).inspect_err(complain).ok().flatten(),
+            false => None,
+        },
+        standby_settings: current.and_then(|c| c.inspect_err(complain).ok()).unwrap_or(false),
+        standby_mark: world
+            .version
+            .is_some_and(|version| standby::has_mark(settings, user, version).unwrap_or(false)),
+    }
+}
