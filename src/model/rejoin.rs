@@ -142,7 +142,7 @@ impl Refusal {
             Resync::Rewind => format!(
                 "what only this node has will be lost: look at it first if it matters. Then run \
                  pg_rewind -D {pgdata} --source-server='host={address} dbname=postgres' as the database \
-                 user, or set rejoin=rewind and the agent does it, or {copy}"
+                 user, or {copy}"
             ),
             Resync::Copy => format!("pg_rewind does not help here; {copy}"),
         };

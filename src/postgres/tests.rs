@@ -16,6 +16,7 @@ use crate::system::command::Command;
 use crate::system::identity::{User, acting_as_root};
 
 mod real;
+mod rejoin;
 
 /// Settings like the defaults, around this data directory.
 pub(super) fn settings_in(pgdata: &Path) -> Settings {

@@ -14,10 +14,18 @@ const GRANT: &str = "grant execute on function pg_ls_dir(text, boolean, boolean)
     pg_stat_file(text, boolean), pg_read_binary_file(text), \
     pg_read_binary_file(text, bigint, bigint, boolean) to repuser";
 
+/// Permits `repuser` to read the primary's files, on whichever node that is.
+fn grant(host: &Host) {
+    let granted = host.run_as("postgres", &["psql", "-d", "postgres", "-c", GRANT]);
+    let granted = granted.expect("psql runs");
+    assert!(granted.success(), "{granted:?}");
+}
+
 fn exists(host: &Host, path: &str) -> bool {
     host.run(&["test", "-e", path]).is_ok_and(|output| output.success())
 }
 
+/// Changes the parameter, for which Pacemaker restarts the resource everywhere.
 fn set_rejoin(host: &Host, value: &str) {
     let words = ["crm_resource", "-r", "pgsql", "--set-parameter", "rejoin", "--parameter-value"];
     host.run_ok(&[&words[..], &[value]].concat()).expect("the parameter is set");
@@ -100,10 +108,9 @@ fn an_old_primary_whose_data_is_a_prefix_returns_without_a_hand() {
     let told = lines.iter().filter(|line| line.line.text.contains("is part of")).count();
     assert!(told >= 2, "the log says why the lock goes");
 
-    // With rejoin=off the lock alone decides, as with the stock agent.
+    // With rejoin=off the lock alone decides, as with the stock agent: the change of the parameter
+    // restarts everything, and the last primary has its lock.
     set_rejoin(&first, "off");
-    site.cluster.wait_until_idle(SOON);
-    power_off_at_rest(&site, "pm03", "pm01", &["pm02"]);
     assert_names(&refused(&site, "pm03"), &["My data may be inconsistent", "PGSQL.lock"]);
     assert!(exists(&site.cluster.host("pm03"), LOCK));
 }
@@ -117,8 +124,13 @@ fn diverged_data_is_refused_with_evidence_and_rewound_when_that_is_permitted() {
     assert!(exists(&first, LOCK), "the lock of diverged data stays");
 
     let second = site.cluster.host("pm02");
-    second.run_as("postgres", &["psql", "-d", "postgres", "-c", GRANT]).expect("granted");
+    grant(&second);
+    let before = second.postmaster();
     set_rejoin(&second, "rewind");
+    site.cluster.wait_for("the primary is restarted", SOON, || {
+        second.postmaster().filter(|now| Some(*now) != before)
+    });
+    site.settled("pm02", &["pm03"]);
     cleanup(&second);
     site.settled("pm02", &["pm01", "pm03"]);
     assert!(!exists(&first, LOCK) && !exists(&first, MARKER));
@@ -134,11 +146,9 @@ fn diverged_data_is_refused_with_evidence_and_rewound_when_that_is_permitted() {
 
 #[test]
 fn a_rewind_that_was_cut_off_leaves_data_that_nobody_starts() {
-    let site = Site::three_hosts();
+    let site = Site::three_hosts_with_parameter("rejoin=\"rewind\"");
     let first = site.cluster.host("pm01");
-    first.run_as("postgres", &["psql", "-d", "postgres", "-c", GRANT]).expect("granted");
-    set_rejoin(&first, "rewind");
-    site.cluster.wait_until_idle(SOON);
+    grant(&first);
     // Stands in for the program: its dry run is the real one, its real run dies on the way.
     first.run_ok(&["mv", PG_REWIND, &format!("{PG_REWIND}.real")]).expect("moved");
     let script = format!(
@@ -161,12 +171,15 @@ fn a_rewind_that_was_cut_off_leaves_data_that_nobody_starts() {
     let words = ["pg_rewind from pm02", "pg_basebackup", "PGSQL.rewind"];
     assert_names(&refused(&site, "pm01"), &words);
 
-    // Not even with the lock gone, and with nothing to be asked.
-    let second = site.cluster.host("pm02");
+    // Not even with the lock gone.
     first.run_ok(&["rm", "-f", LOCK]).expect("removed");
-    set_rejoin(&second, "off");
-    cleanup(&second);
-    site.cluster.wait_until_idle(SOON);
+    let refusals = || {
+        let lines = site.cluster.agent_lines();
+        lines.iter().filter(|l| l.host == "pm01" && l.line.text.contains("was cut off")).count()
+    };
+    let before = refusals();
+    cleanup(&first);
+    site.cluster.wait_for("another refusal", SOON, || (refusals() > before).then_some(()));
     assert_names(&refused(&site, "pm01"), &words);
     site.settled("pm02", &["pm03"]);
 }

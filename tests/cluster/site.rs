@@ -37,6 +37,16 @@ impl Site {
         site
     }
 
+    /// The same, with another parameter of the resource.
+    pub fn three_hosts_with_parameter(parameter: &str) -> Self {
+        let site = Self::boot(with_agent(Cluster::builder()), "pgsql");
+        let own = "rep_mode=\"sync\"";
+        let text = example("three-hosts.crm").replacen(own, &format!("{own} {parameter}"), 1);
+        site.cluster.configure_crm(&text).expect("crmsh takes the example");
+        site.settled("pm01", &["pm02", "pm03"]);
+        site
+    }
+
     /// Two hosts as the PG-REX slides have them.
     pub fn two_hosts(fencing: Fencing) -> Self {
         let builder = with_agent(Cluster::builder()).hosts(2).two_node().fencing(fencing);
@@ -59,9 +69,7 @@ impl Site {
 
     /// Loads one of the examples with crmsh, as it is.
     pub fn load(&self, example: &str) {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("crm-examples").join(example);
-        let text = std::fs::read_to_string(path).expect("the example is there");
-        self.cluster.configure_crm(&text).expect("crmsh takes the example");
+        self.cluster.configure_crm(&self::example(example)).expect("crmsh takes the example");
     }
 
     /// Waits until `primary` is the primary, one of `standbys` is synchronous and the others are
@@ -111,6 +119,11 @@ impl Site {
             assert!(done && action.took < WELL_INSIDE_ITS_TIMEOUT, "{action:?}");
         }
     }
+}
+
+fn example(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("crm-examples").join(name);
+    std::fs::read_to_string(path).expect("the example is there")
 }
 
 const PRIMARY: [&str; 3] = ["PRI", "LATEST", "1000"];

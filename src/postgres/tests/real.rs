@@ -26,19 +26,19 @@ use crate::system::command::Command;
 use crate::system::identity::{User, acting_as_root};
 use crate::system::process::Process;
 
-fn soon() -> Instant {
+pub(super) fn soon() -> Instant {
     Instant::now() + Duration::from_secs(180)
 }
 
-struct Server {
-    directory: TempDir,
-    settings: Settings,
-    user: User,
+pub(super) struct Server {
+    pub(super) directory: TempDir,
+    pub(super) settings: Settings,
+    pub(super) user: User,
 }
 
 impl Server {
     /// Prepares an empty place for a server.
-    fn place() -> Self {
+    pub(super) fn place() -> Self {
         let name = if acting_as_root() { "postgres".to_owned() } else { whoami() };
         let user = User::lookup(&name).expect("lookup").unwrap_or_else(|| panic!("no user {name}"));
         let directory = tempfile::tempdir().expect("directory");
@@ -58,7 +58,7 @@ impl Server {
         Self { directory, settings, user }
     }
 
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let server = Self::place();
         let data = &server.settings.pgdata;
         server.tool("initdb").args(["-N", "-A", "peer", "-D"]).arg(data).run().expect("initdb");
@@ -66,19 +66,19 @@ impl Server {
         server
     }
 
-    fn tool(&self, name: &str) -> Command {
+    pub(super) fn tool(&self, name: &str) -> Command {
         let program = self.settings.pgctl.with_file_name(name);
         Command::new(program).as_user(&self.user).deadline(soon())
     }
 
-    fn configure(&self, line: &str) {
+    pub(super) fn configure(&self, line: &str) {
         let config = &self.settings.config;
         let socket = format!("unix_socket_directories = '{}'\n", self.settings.socketdir);
         let text = fs::read_to_string(config).expect("read");
         fs::write(config, text + &socket + line).expect("write");
     }
 
-    fn launch(&self) {
+    pub(super) fn launch(&self) {
         let version = Version::of_directory(&self.settings, &self.user).expect("version");
         launch::prepare_directories(&self.settings, &self.user, version).expect("directories");
         launch::launch(&self.settings, &self.user, soon()).expect("launched");
@@ -88,16 +88,16 @@ impl Server {
         postmaster::find(&self.settings, &self.user).expect("found")
     }
 
-    fn session(&self) -> Session {
+    pub(super) fn session(&self) -> Session {
         Session::new(&self.settings, &self.user)
     }
 
-    fn standby<'a>(&'a self, local: &'a NodeName) -> Standby<'a> {
+    pub(super) fn standby<'a>(&'a self, local: &'a NodeName) -> Standby<'a> {
         let (settings, user, version) = (&self.settings, &self.user, Version::new(15, 0));
         Standby { settings, user, local, version, primary: None, retry_is_free: true }
     }
 
-    fn shutdown(&self, mode: ShutdownMode) {
+    pub(super) fn shutdown(&self, mode: ShutdownMode) {
         postmaster::shutdown(&self.settings, &self.user, mode, soon()).expect("signalled");
         until("stopped", || self.find() == Postmaster::Absent);
     }
@@ -109,7 +109,7 @@ impl Drop for Server {
     }
 }
 
-fn until(what: &str, mut reached: impl FnMut() -> bool) {
+pub(super) fn until(what: &str, mut reached: impl FnMut() -> bool) {
     let deadline = soon();
     while !reached() {
         assert!(Instant::now() < deadline, "not in time: {what}");
@@ -117,7 +117,7 @@ fn until(what: &str, mut reached: impl FnMut() -> bool) {
     }
 }
 
-fn primary(session: &mut Session) -> PrimaryReport {
+pub(super) fn primary(session: &mut Session) -> PrimaryReport {
     let mut report = None;
     until("a primary", || match session.report(soon()) {
         Answer::Primary(primary) => {
