@@ -54,6 +54,8 @@ pub enum Part {
     Start,
     /// Faults of the primary, and a switchover, under write load
     Failover,
+    /// The return of a diverged old primary by `pg_rewind`, in a small and in a large database (not part of all)
+    Rejoin,
     /// Runs a command and prints what it cost; what this program does inside the hosts
     #[command(hide = true)]
     Gauge {

@@ -6,6 +6,7 @@
 //!   ├──▶ monitor ─▶ trace (strace)   gauge (runs inside a host)
 //!   ├──▶ failover ─▶ fault
 //!   │        └──▶ site ─▶ contender ─▶ stock, configuration
+//!   ├──▶ rejoin (ours alone)
 //!   └──▶ report ─▶ figures, table ─▶ statistics
 //! ```
 
@@ -19,6 +20,7 @@ mod figures;
 mod gauge;
 mod machine;
 mod monitor;
+mod rejoin;
 mod report;
 mod site;
 mod statistics;
@@ -42,6 +44,15 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     if let Some(Part::Gauge { command }) = &arguments.part {
         return gauge::run(command);
+    }
+    if arguments.part == Some(Part::Rejoin) {
+        return match rejoin::run(&arguments) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("bench: {error}");
+                ExitCode::from(NOT_MEASURED)
+            }
+        };
     }
     match measure(&arguments) {
         Ok(report) if report.all_reached() => ExitCode::SUCCESS,

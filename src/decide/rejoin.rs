@@ -169,7 +169,9 @@ fn obstacle(own: &OwnData, primary: &PrimaryData) -> Option<String> {
         ControlState::InArchiveRecovery => {
             return Some("a standby that crashed cannot be recovered without its primary".into());
         }
-        ControlState::Other(state) if state == "in crash recovery" => {}
+        // Both are states of a primary that died.
+        ControlState::Other(state)
+            if ["in crash recovery", "shutting down"].contains(&&**state) => {}
         ControlState::Other(state) => return Some(format!("the data is in state \"{state}\"")),
     }
     match &primary.source {

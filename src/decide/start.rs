@@ -30,7 +30,8 @@ pub(super) fn start(settings: &Settings, seen: &Observation) -> Verdict {
     }
     let Some(cluster) = seen.cluster.seen() else { return without_cluster(seen) };
     match seen.instance.postmaster {
-        Postmaster::Absent | Postmaster::Orphans { .. } if !seen.taken.done(&Step::Launch) => {
+        // Processes that were left could still write: they end before the data are judged.
+        Postmaster::Absent if !seen.taken.done(&Step::Launch) => {
             if let Some(verdict) =
                 insist(seen, clean_record(cluster)).or_else(|| held_back(settings, seen, cluster))
             {

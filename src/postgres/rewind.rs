@@ -4,6 +4,7 @@
 //! server's and half another's must never be started, nor rewound again, for its own WAL may be
 //! overwritten already and the second run would find no divergence.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::remote::{self, Connection};
@@ -11,6 +12,7 @@ use super::standby::Standby;
 use super::{PostgresError, launch, lock_file};
 use crate::model::node::NodeName;
 use crate::model::settings::Settings;
+use crate::system::SystemError;
 use crate::system::command::{Command, CommandError};
 use crate::system::files::{self, Attributes};
 use crate::system::identity::{User, as_user};
@@ -57,6 +59,10 @@ pub fn rewind(
         connection.words,
         std::process::id()
     );
+    if lies_within(&marker, &settings.pgdata, user)? {
+        let text = "its marker would lie in pgdata: use a tmpdir outside of it".to_owned();
+        return Err(PostgresError::Malformed { what: "pg_rewind", text });
+    }
     as_user(user, || files::replace(&marker, &text, Attributes::PRIVATE))??;
     log::info!("Running pg_rewind from {primary}; {} marks it.", marker.display());
     run(program(standby, &connection, deadline), true)?;
@@ -64,6 +70,20 @@ pub fn rewind(
     lock_file::remove(settings, user)?;
     as_user(user, || files::remove(&marker))??;
     Ok(())
+}
+
+/// Tells whether a file would lie in a directory, links followed: `pg_rewind` removes what the primary
+/// lacks.
+fn lies_within(file: &Path, directory: &Path, user: &User) -> Result<bool, PostgresError> {
+    let parent = file.parent().unwrap_or(file);
+    let resolved = |path: &Path| {
+        std::fs::canonicalize(path).map_err(|source| {
+            let path = path.to_owned();
+            SystemError::File { action: "resolve", path, source }
+        })
+    };
+    let (parent, directory) = as_user(user, || (resolved(parent), resolved(directory)))?;
+    Ok(parent?.starts_with(directory?))
 }
 
 fn program(standby: &Standby<'_>, connection: &Connection, deadline: Instant) -> Command {
@@ -86,7 +106,7 @@ fn run(program: Command, tells: bool) -> Result<String, CommandError> {
     let mut said: Vec<String> = Vec::new();
     let mut told = Instant::now();
     let ended = program.spawn()?.each_line(|line| {
-        if line.contains("% copied") || line.ends_with("%)") {
+        if line.ends_with("copied") {
             if tells && told.elapsed() >= PROGRESS {
                 told = Instant::now();
                 log::info!("pg_rewind: {}", line.trim());

@@ -7,14 +7,14 @@ use super::scene::{Scene, node};
 use super::verdicts::{STARTING, failed};
 use crate::model::action::Action;
 use crate::model::cluster::ClusterRole;
-use crate::model::instance::ControlState;
+use crate::model::instance::{ControlState, Postmaster};
 use crate::model::rejoin::{
     Evidence, Kinship, OwnData, PrimaryData, Refusal, Resync, RewindSource,
 };
 use crate::model::settings::ReplicationMode::Sync;
 use crate::model::settings::{Rejoin, Settings};
 use crate::model::status::DataStatus;
-use crate::model::step::{Concern, Step};
+use crate::model::step::{Concern, ShutdownMode, Step};
 use crate::model::verdict::{Failure, Outcome, Reason, Verdict};
 use crate::model::wal::{Lsn, Timeline};
 
@@ -228,6 +228,16 @@ fn half_rewound_data_is_started_by_nobody() {
     let (steps, end) = running.run(Action::Promote);
     assert!(!steps.contains(&Step::PromoteServer), "{steps:?}");
     assert!(matches!(end, Verdict::Done(Outcome::Failed(Failure::HalfRewound(..)))), "{end:?}");
+}
+
+#[test]
+fn what_a_dead_postmaster_left_ends_before_the_data_is_judged() {
+    let mut scene = returning(Rejoin::Verify, evidence(diverged(), primary(2)));
+    scene.seen.instance.postmaster = Postmaster::Orphans { count: 2 };
+    assert_eq!(scene.decide(Action::Start), Verdict::Do(Step::Shutdown(ShutdownMode::Kill)));
+    let (steps, end) = scene.run(Action::Start);
+    assert!(!steps.contains(&Step::Launch), "{steps:?}");
+    assert_eq!(refusal(&end).primary, node("pm02"));
 }
 
 #[test]
