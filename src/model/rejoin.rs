@@ -6,6 +6,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use super::exit_reason::{BYTES_MAX, shortened};
 use super::instance::ControlData;
 use super::node::NodeName;
 use super::timeline_history::TimelineHistory;
@@ -202,10 +203,17 @@ impl fmt::Display for Refusal {
             | Kinship::Unproven(_)
             | Kinship::Unasked(_) => "My data may have diverged from",
         };
-        match &self.kinship {
-            Kinship::Unasked(_) => write!(f, "{relation} {primary}: {}", self.kinship),
-            kinship => write!(f, "{relation} {primary}: {kinship}; {program} from it"),
-        }
+        let remedy = match self.kinship {
+            Kinship::Unasked(_) => String::new(),
+            Kinship::Prefix { .. }
+            | Kinship::Followed(_)
+            | Kinship::OtherSystem(..)
+            | Kinship::Foreign(..)
+            | Kinship::Diverged { .. }
+            | Kinship::Unproven(_) => format!("; {program} from it"),
+        };
+        let room = BYTES_MAX.saturating_sub(format!("{relation} {primary}: {remedy}").len());
+        write!(f, "{relation} {primary}: {}{remedy}", shortened(&self.kinship.to_string(), room))
     }
 }
 
@@ -244,7 +252,7 @@ mod tests {
                 lock: None,
             };
             let text = refusal.to_string();
-            assert!(text.len() <= 128, "{} bytes: {text}", text.len());
+            assert!(text.len() <= BYTES_MAX, "{} bytes: {text}", text.len());
             for part in parts {
                 assert!(text.contains(part), "{part}: {text}");
             }

@@ -240,8 +240,10 @@ impl fmt::Display for Failure {
             }
             Self::Estranged(refusal) => write!(f, "{refusal}"),
             Self::HalfRewound(marker, text) => {
-                let marker = marker.display();
-                write!(f, "{text} was cut off: pg_basebackup from the primary, then rm {marker}")
+                let advice =
+                    format!("{text} was cut off: pg_basebackup from the primary, then rm ");
+                let room = BYTES_MAX.saturating_sub(advice.len());
+                f.write_str(&(advice + &shortened(&marker.to_string_lossy(), room)))
             }
             Self::AlreadyPrimary => write!(f, "PostgreSQL is already running as a primary"),
             Self::CannotListen { pghost, .. } => {
