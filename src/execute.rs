@@ -17,6 +17,7 @@ use crate::model::wal::{Lsn, WalPosition};
 use crate::pacemaker::PacemakerError;
 use crate::pacemaker::attribute::Attribute;
 use crate::postgres::server_log::Mark;
+use crate::postgres::version::Version;
 use crate::postgres::{
     PostgresError, launch, lock_file, postmaster, remote, rewind, standby, sync_file,
 };
@@ -71,9 +72,7 @@ pub fn execute(world: &mut World, step: &Step, seen: &Observation) -> Result<(),
             announce_shutdown(*mode, seen);
             postmaster::shutdown(settings, user, *mode, world.clock.within(KILL))?;
         }
-        Step::PromoteServer => {
-            launch::promote(settings, user, world.clock.deadline)?;
-        }
+        Step::PromoteServer => launch::promote(settings, user, world.clock.deadline)?,
         Step::FollowPeer(peer) => {
             info!("Fetching the WAL that {peer} has beyond this node.");
             world.standby(version?, Some(peer.as_str())).write()?;
@@ -82,13 +81,8 @@ pub fn execute(world: &mut World, step: &Step, seen: &Observation) -> Result<(),
         Step::CreateLock(timeline) => lock_file::create(settings, user, *timeline)?,
         Step::RemoveLock => lock_file::remove(settings, user)?,
         Step::RecoverAlone => rewind::recover_alone(settings, user, world.clock.deadline)?,
-        Step::CheckpointPrimary(address) => {
-            remote::checkpoint(&world.standby(version?, Some(address)), world.clock.deadline)?;
-        }
-        Step::Rewind(primary, address) => {
-            let standby = world.standby(version?, Some(address));
-            rewind::rewind(&standby, primary, world.clock.deadline)?;
-        }
+        Step::CheckpointPrimary(address) => checkpoint(world, version?, address)?,
+        Step::Rewind(primary, address) => rewind_to(world, version?, primary, address)?,
         Step::CreateSlot(slot) => {
             world.session.create_slot(slot, world.clock.deadline)?;
             info!("PostgreSQL creates the replication slot({slot}).");
@@ -116,6 +110,20 @@ pub fn execute(world: &mut World, step: &Step, seen: &Observation) -> Result<(),
         Step::SetReceiverStatus(status) => publish_receiver(world, *status)?,
     }
     Ok(())
+}
+
+fn checkpoint(world: &World, version: Version, address: &str) -> Result<(), StepError> {
+    Ok(remote::checkpoint(&world.standby(version, Some(address)), world.clock.deadline)?)
+}
+
+fn rewind_to(
+    world: &World,
+    version: Version,
+    primary: &NodeName,
+    address: &str,
+) -> Result<(), StepError> {
+    let standby = world.standby(version, Some(address));
+    Ok(rewind::rewind(&standby, primary, world.clock.deadline)?)
 }
 
 fn publish_receiver(world: &World, status: Option<ReceiverStatus>) -> Result<(), StepError> {

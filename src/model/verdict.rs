@@ -215,6 +215,12 @@ fn locked(lock: &Path, record: &str, primary: Option<&NodeName>, resync: Resync)
     advice + &shortened(&lock.to_string_lossy(), room)
 }
 
+fn half_rewound(marker: &Path, text: &str) -> String {
+    let advice = format!("{text} was cut off: pg_basebackup from the primary, then rm ");
+    let room = BYTES_MAX.saturating_sub(advice.len());
+    advice + &shortened(&marker.to_string_lossy(), room)
+}
+
 fn recorded(data_status: Option<&DataStatus>) -> String {
     data_status.map_or_else(|| "no data-status".into(), ToString::to_string)
 }
@@ -239,12 +245,7 @@ impl fmt::Display for Failure {
                 f.write_str(&locked(lock, &record, primary.as_ref(), *resync))
             }
             Self::Estranged(refusal) => write!(f, "{refusal}"),
-            Self::HalfRewound(marker, text) => {
-                let advice =
-                    format!("{text} was cut off: pg_basebackup from the primary, then rm ");
-                let room = BYTES_MAX.saturating_sub(advice.len());
-                f.write_str(&(advice + &shortened(&marker.to_string_lossy(), room)))
-            }
+            Self::HalfRewound(marker, text) => f.write_str(&half_rewound(marker, text)),
             Self::AlreadyPrimary => write!(f, "PostgreSQL is already running as a primary"),
             Self::CannotListen { pghost, .. } => {
                 let remedy = "name an address of this node, and a free port";

@@ -203,10 +203,9 @@ pub static REJOIN: Parameter = Parameter::new(
      the exit reason says why.\n\
      rewind: the same, and data that has diverged is made the primary's by pg_rewind. What only this \
      node has is lost by it. It needs data checksums or wal_log_hints=on, and repuser has to be \
-     permitted to read files on the primary: in the database postgres, GRANT EXECUTE ON FUNCTION \
-     pg_ls_dir(text, boolean, boolean), pg_stat_file(text, boolean), pg_read_binary_file(text), \
-     pg_read_binary_file(text, bigint, bigint, boolean) to it, and a line for it in pg_hba.conf. Give \
-     start a timeout that is long enough: a pg_rewind that is cut off leaves data that only a new copy \
+     permitted to read files on the primary: grant it, in the database postgres, the functions that \
+     PostgreSQL's manual lists for pg_rewind, and add a line for it to pg_hba.conf. Give start a \
+     timeout that is long enough: a pg_rewind that is cut off leaves data that only a new copy \
      replaces.\n\
      off: as the agent ocf:heartbeat:pgsql: while PGSQL.lock is there the node does not start.",
 );
