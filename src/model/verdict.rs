@@ -271,10 +271,8 @@ impl fmt::Display for Failure {
             Self::Usurper { data_status, primary } => {
                 let record = recorded(data_status.as_ref());
                 let primary = primary.as_ref().map_or("unknown", NodeName::as_str);
-                write!(
-                    f,
-                    "PostgreSQL runs as a primary, but the cluster's primary is {primary} ({record})"
-                )
+                let said = "PostgreSQL runs as a primary, but the cluster's primary is";
+                write!(f, "{said} {primary} ({record})")
             }
             Self::NotAStandby => {
                 write!(f, "Can't promote PostgreSQL: it is not running as a standby")

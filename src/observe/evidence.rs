@@ -26,7 +26,9 @@ pub struct Inquiry {
 impl Inquiry {
     /// Remembers that a decision waits for more than is known of this primary.
     pub fn want(&mut self, primary: &NodeName) {
-        self.primary = Some(primary.clone());
+        if self.primary.as_ref() != Some(primary) {
+            *self = Self { primary: Some(primary.clone()), ..Self::default() };
+        }
         self.not_enough = true;
     }
 
@@ -56,7 +58,9 @@ impl Inquiry {
 }
 
 fn own_data(world: &World, primary: Option<&PrimaryData>) -> Result<OwnData, String> {
-    let (settings, user, deadline) = (&world.settings, &world.user, world.clock.deadline);
+    let (settings, user) = (&world.settings, &world.user);
+    // Without the lock the server is to start even if all that takes too long.
+    let deadline = world.clock.within(world.clock.remaining() / 2);
     let version = world.version.ok_or("there is no data directory")?;
     let control = control_data::read(settings, user, deadline).map_err(|e| e.to_string())?;
     let timeline = control.newest_timeline();

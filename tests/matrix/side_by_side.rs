@@ -113,7 +113,7 @@ fn old_primary_returns(site: &Site, old: &str, primary: &str, copy: bool) -> &'s
         site.cluster.wait_for("the lock goes", SOON, || (!lock.exists()).then_some(()));
         return "the old primary returns by itself";
     }
-    let told = state.failures.iter().any(|failure| failure.reason.contains("PGSQL.lock"));
+    let told = state.failures.iter().any(|failure| failure.reason.contains("My data "));
     assert!(told, "{:?}", state.failures);
     if copy {
         site.copy_from_primary(old);
