@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use testbed::{Cluster, Host, poll};
 
 use crate::arguments::Arguments;
-use crate::configuration::{Configuration, SERVER_LOG};
+use crate::configuration::{Configuration, RESOURCE, SERVER_LOG};
 use crate::error::{Doing, Error};
 use crate::site::LIMIT;
 
@@ -78,6 +78,12 @@ fn measure(arguments: &Arguments, megabytes: u32) -> Result<Sample, Error> {
         old.psql(behind).is_ok_and(|answer| answer == "0").then_some(())
     })?;
 
+    poll("the standby may be promoted", LIMIT, OFTEN, || {
+        let state = cluster.state().ok()?;
+        let recorded = state.permanent("pm02", &format!("{RESOURCE}-data-status"));
+        (recorded == Some("STREAMING|SYNC")).then_some(())
+    })?;
+    cluster.wait_until_idle(LIMIT);
     diverge(&old, &new)?;
     poll("the failover", LIMIT, OFTEN, || {
         let promoted = new.psql("select pg_is_in_recovery()").is_ok_and(|answer| answer == "f");
@@ -93,7 +99,7 @@ fn measure(arguments: &Arguments, megabytes: u32) -> Result<Sample, Error> {
     let starts = cluster.actions().into_iter().filter(|action| {
         action.host == "pm01"
             && action.action == "start"
-            && action.resource == "pgsql"
+            && action.resource == RESOURCE
             && action.when > began
     });
     let start = starts.map(|action| action.took).max().unwrap_or_default();
