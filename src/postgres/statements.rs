@@ -37,7 +37,8 @@ pub(super) fn timeline_history(timeline: Timeline) -> String {
 pub(super) const CHECKPOINT: &str = "CHECKPOINT";
 
 /// Asks a primary whether the asking user may read its files as `pg_rewind` does, and which timeline
-/// `pg_control` shows. Before version 11 only superusers may.
+/// `pg_rewind` takes it to be on. Before version 11 only superusers may; from 16 on the end-of-recovery
+/// record is enough, before that the first checkpoint has to be there.
 pub(super) const REWIND_SOURCE: &str = "SELECT CASE \
      WHEN pg_catalog.current_setting('is_superuser') = 'on' THEN true \
      WHEN pg_catalog.current_setting('server_version_num')::int < 110000 THEN false \
@@ -47,7 +48,9 @@ pub(super) const REWIND_SOURCE: &str = "SELECT CASE \
      'pg_catalog.pg_stat_file(text,boolean)'::pg_catalog.regprocedure, \
      'pg_catalog.pg_read_binary_file(text)'::pg_catalog.regprocedure, \
      'pg_catalog.pg_read_binary_file(text,bigint,bigint,boolean)'::pg_catalog.regprocedure)) END, \
-     (SELECT timeline_id FROM pg_catalog.pg_control_checkpoint())";
+     (SELECT CASE WHEN pg_catalog.current_setting('server_version_num')::int < 160000 \
+     THEN timeline_id ELSE greatest(timeline_id, min_recovery_end_timeline) END \
+     FROM pg_catalog.pg_control_checkpoint(), pg_catalog.pg_control_recovery())";
 
 /// Asks in one round trip for all that a report holds.
 ///
