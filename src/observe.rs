@@ -17,6 +17,7 @@ use crate::model::observation::{ActionTime, ClusterView, Observation, Taken};
 use crate::model::settings::Settings;
 use crate::model::step::Step;
 use crate::model::verdict::Reason;
+use crate::model::wal::{Timeline, WalPosition};
 use crate::pacemaker::attribute::Attribute;
 use crate::postgres::version::Version;
 use crate::postgres::{control_data, postmaster, server_log, standby, wal_directory};
@@ -261,6 +262,9 @@ impl Observer {
             let ours = world.standby(version, None).conninfo();
             let known = wal_directory::newest_timeline(&world.settings, &world.user, version);
             report.timeline = report.timeline.max(known.unwrap_or(report.timeline));
+            if !report.is_streaming() {
+                report.left_at = left_at(world, version, report.timeline);
+            }
             report.conninfo_overridden = report
                 .primary_conninfo
                 .as_ref()
@@ -291,11 +295,18 @@ impl Observer {
         if asks_sql {
             let sql = settings.monitor_sql.clone();
             if let Err(failed) = world.session.monitor_sql(&sql, deadline) {
-                return failed;
+                return *failed;
             }
         }
         answer
     }
+}
+
+/// Returns where the newest timeline that the server was told of left this one.
+fn left_at(world: &World, version: Version, timeline: Timeline) -> Option<WalPosition> {
+    let newest = wal_directory::newest_history(&world.settings, &world.user, version)?;
+    let lsn = newest.fork_point(timeline)?;
+    Some(WalPosition { timeline: newest.timeline, lsn })
 }
 
 /// Finds the postmaster. A process table that cannot be read proves nothing, so that the instance

@@ -11,10 +11,11 @@ use crate::model::instance::{
 };
 use crate::model::node::NodeName;
 use crate::model::observation::Observation;
-use crate::model::settings::{ReplicationMode, Settings};
+use crate::model::settings::{Rejoin, ReplicationMode, Settings};
 use crate::model::status::{DataStatus, InstanceStatus, PromotionScore, ReceiverStatus};
 use crate::model::step::{Concern, Step};
 use crate::model::verdict::{Failure, Outcome, Reason, Verdict};
+use crate::model::wal::WalPosition;
 
 /// How long a monitor asks again when the server is alive and a question fails: a connection that
 /// was ended, no process or no place for one more.
@@ -168,6 +169,7 @@ fn standby(settings: &Settings, seen: &Observation, report: &StandbyReport) -> V
         .or_else(|| match cluster.primary() {
             Some(primary) if primary.name != cluster.local => {
                 followed(seen, cluster, report, &primary.name)
+                    .or_else(|| diverged(settings, report, &primary.name))
             }
             Some(_) | None => stand_for_election(settings, seen, report, cluster),
         })
@@ -225,6 +227,20 @@ fn followed(
         steps.push(Step::Warn(Concern::NotStreaming(primary.clone())));
     }
     try_once(seen, steps)
+}
+
+/// A standby that has replayed WAL from beyond the point where the primary's timeline left its own
+/// never streams again (`rescanLatestTimeLine` in xlogrecovery.c). The next start tells, or does, what
+/// brings it back.
+fn diverged(settings: &Settings, report: &StandbyReport, primary: &NodeName) -> Option<Verdict> {
+    let fork = report.left_at.filter(|fork| report.replayed > fork.lsn)?;
+    let mine = WalPosition { timeline: report.timeline, lsn: report.replayed };
+    match settings.rejoin {
+        Rejoin::Verify | Rejoin::Rewind => {
+            Some(fail(Failure::Diverged(primary.clone(), mine, fork)))
+        }
+        Rejoin::Off => None,
+    }
 }
 
 /// Tells whether nothing, or no longer the truth, is known of a running standby: the primary does

@@ -126,6 +126,9 @@ pub struct StandbyReport {
     pub replayed: Lsn,
     /// Its WAL receiver, while there is one.
     pub receiver: Option<Receiver>,
+    /// Where the newest timeline that it was told of left its own; looked for only while it does not
+    /// stream.
+    pub left_at: Option<WalPosition>,
     /// The effective `primary_conninfo`; `None` when it cannot be read.
     pub primary_conninfo: Option<String>,
     /// Whether that is not what the agent's file says: another source overrides it.

@@ -66,6 +66,9 @@ pub enum Failure {
     },
     /// This node's data is not, or not provably, part of the primary's history.
     Estranged(Box<Refusal>),
+    /// A running standby has gone another way than the primary: its end, and where the primary's
+    /// timeline left its own.
+    Diverged(NodeName, WalPosition, WalPosition),
     /// A `pg_rewind` was begun here and did not come to its end: the marker, and what it says.
     HalfRewound(PathBuf, String),
     /// A start found a primary running.
@@ -130,6 +133,10 @@ impl Failure {
                 Some(way_back(lock, primary.as_ref(), *resync))
             }
             Self::Estranged(refusal) => Some(refusal.hint()),
+            Self::Diverged(primary, ..) => Some(format!(
+                "it can never stream from {primary}; the next start rewinds it (rejoin=rewind) or says \
+                 what to do"
+            )),
             Self::HalfRewound(marker, _) => Some(format!(
                 "the data directory is neither the old nor the new one and must not be started, nor \
                  rewound again. Replace it by pg_basebackup from the primary, remove {}, and clean \
@@ -245,6 +252,11 @@ impl fmt::Display for Failure {
                 f.write_str(&locked(lock, &record, primary.as_ref(), *resync))
             }
             Self::Estranged(refusal) => write!(f, "{refusal}"),
+            Self::Diverged(primary, mine, fork) => write!(
+                f,
+                "My data has diverged: replayed to {mine}, the history of {primary} left it at {}",
+                fork.lsn
+            ),
             Self::HalfRewound(marker, text) => f.write_str(&half_rewound(marker, text)),
             Self::AlreadyPrimary => write!(f, "PostgreSQL is already running as a primary"),
             Self::CannotListen { pghost, .. } => {

@@ -233,6 +233,7 @@ pub const fn of_failure(failure: &Failure) -> ExitCode {
         // after he removed it; the stock agent answers 1.
         | Failure::Locked { .. }
         | Failure::Estranged(_)
+        | Failure::Diverged(..)
         | Failure::HalfRewound(..)
         // All these are about now: the next attempt, here or elsewhere, may succeed.
         | Failure::AlreadyPrimary

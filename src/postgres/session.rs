@@ -74,14 +74,14 @@ impl Session {
     ///
     /// # Errors
     /// What to report in place of the instance's state: it failed, or nobody answers.
-    pub fn monitor_sql(&mut self, sql: &str, deadline: Instant) -> Result<(), Answer> {
+    pub fn monitor_sql(&mut self, sql: &str, deadline: Instant) -> Result<(), Box<Answer>> {
         let asked = self.converse(Role::Monitor, deadline, async |connection| {
             connection.client.simple_query(sql).await
         });
         match asked {
             Ok(_) => Ok(()),
-            Err(Trouble::Statement(why)) => Err(Answer::MonitorSqlFailed(why)),
-            Err(trouble) => Err(trouble.into()),
+            Err(Trouble::Statement(why)) => Err(Box::new(Answer::MonitorSqlFailed(why))),
+            Err(trouble) => Err(Box::new(trouble.into())),
         }
     }
 

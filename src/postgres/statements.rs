@@ -147,6 +147,7 @@ fn read(results: &[Vec<Row>]) -> Option<Report> {
         wal_end: replayed.max(value(state, 3).unwrap_or_default()),
         replayed,
         receiver,
+        left_at: None,
         primary_conninfo: text(state, 8).map(quoting::conninfo_without_secrets),
         conninfo_overridden: false,
         synchronous_standby_names,

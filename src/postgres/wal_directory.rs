@@ -59,6 +59,23 @@ pub fn history(
     TimelineHistory::parse(timeline, &text).ok()
 }
 
+/// Returns the history of the newest timeline that this instance was told of: a standby fetches it from
+/// its primary also when it cannot follow.
+#[must_use]
+pub fn newest_history(
+    settings: &Settings,
+    user: &User,
+    version: Version,
+) -> Option<TimelineHistory> {
+    let entries = as_user(user, || std::fs::read_dir(directory(settings, version))).ok()?.ok()?;
+    let told = entries.filter_map(Result::ok).filter_map(|entry| {
+        let name = entry.file_name();
+        let timeline = name.to_str()?.strip_suffix(".history")?;
+        u32::from_str_radix(timeline, 16).ok().map(Timeline)
+    });
+    history(settings, user, version, told.max()?)
+}
+
 /// Returns where the segments lie.
 pub(super) fn directory(settings: &Settings, version: Version) -> PathBuf {
     settings.pgdata.join(if version.says_xlog() { "pg_xlog" } else { "pg_wal" })

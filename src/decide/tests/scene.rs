@@ -149,6 +149,7 @@ impl Scene {
             wal_end: END,
             replayed: END,
             receiver: None,
+            left_at: None,
             primary_conninfo: None,
             conninfo_overridden: false,
             synchronous_standby_names: String::new(),
