@@ -7,6 +7,7 @@ mod candidate;
 mod catch_up;
 mod demote;
 mod election;
+mod held_back;
 mod ladder;
 mod monitor;
 mod notify;

@@ -3,8 +3,9 @@
 use super::candidate::is_fit;
 use super::catch_up::{restart_to_follow, wal_of_peers};
 use super::election::later_timeline;
+use super::held_back::half_rewound;
 use super::ladder::bring_down;
-use super::start::{bring_up, half_rewound, once_or_fail};
+use super::start::{bring_up, once_or_fail};
 use super::{SUCCESS, fail, insist, try_once, without_cluster};
 use crate::model::cluster::{Cluster, ClusterNode, Membership};
 use crate::model::instance::{Answer, Postmaster, PrimaryReport, Refusal, StandbyReport};

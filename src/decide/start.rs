@@ -2,15 +2,13 @@
 
 use std::time::Duration;
 
-use super::sync_policy::record_is_binding;
-use super::{SUCCESS, fail, insist, rejoin, try_once, without_cluster};
-use crate::model::cluster::{Cluster, Membership};
+use super::held_back::{half_rewound, held_back};
+use super::{SUCCESS, fail, insist, try_once, without_cluster};
+use crate::model::cluster::Cluster;
 use crate::model::instance::{Answer, DataDirectory, Postmaster, Refusal, StandbyReport};
-use crate::model::node::NodeName;
 use crate::model::observation::Observation;
-use crate::model::rejoin::Resync;
-use crate::model::settings::{Rejoin, ReplicationMode, Settings};
-use crate::model::status::{DataStatus, InstanceStatus, PromotionScore};
+use crate::model::settings::{ReplicationMode, Settings};
+use crate::model::status::{InstanceStatus, PromotionScore};
 use crate::model::step::{ShutdownMode, Step};
 use crate::model::sync_names::SyncNames;
 use crate::model::verdict::{Failure, Reason, Verdict};
@@ -169,7 +167,7 @@ fn holds_up_promotion(seen: &Observation) -> bool {
     another_is_promoted(seen) && seen.time.elapsed > RECOVERY_IN_FAILOVER
 }
 
-fn another_is_promoted(seen: &Observation) -> bool {
+pub(super) fn another_is_promoted(seen: &Observation) -> bool {
     seen.notification.promote.iter().any(|node| *node != seen.local)
 }
 
@@ -190,78 +188,6 @@ fn clean_record(cluster: &Cluster) -> Vec<Step> {
         steps.push(Step::SetScore(me.name.clone(), PromotionScore::Never));
     }
     steps
-}
-
-/// Holds a node back whose data may not be part of the primary's history.
-fn held_back(settings: &Settings, seen: &Observation, cluster: &Cluster) -> Option<Verdict> {
-    if let Some(refused) = half_rewound(settings, seen) {
-        return Some(refused);
-    }
-    let locked = seen.files.lock.is_some();
-    if settings.rejoin == Rejoin::Off {
-        return locked.then(|| refused_by_lock(settings, cluster));
-    }
-    // A promotion by restart keeps the timeline: afterwards nothing would show that this node went
-    // another way, so that it does not start beside one.
-    let unseen_fork = settings.restart_on_promote && another_is_promoted(seen);
-    if was_last_primary(settings, cluster) && !unseen_fork || has_streamed_since(settings, cluster)
-    {
-        return None;
-    }
-    match other_primary(cluster) {
-        // A promotion by restart leaves no fork to be found.
-        Some(primary) if !settings.restart_on_promote => rejoin::beside(settings, seen, &primary),
-        Some(_) | None => locked.then(|| refused_by_lock(settings, cluster)),
-    }
-}
-
-/// Data that a `pg_rewind` has left half done is never started.
-pub(super) fn half_rewound(settings: &Settings, seen: &Observation) -> Option<Verdict> {
-    let text = seen.files.rewinding.clone()?;
-    Some(fail(Failure::HalfRewound(settings.rewind_marker(), text)))
-}
-
-fn refused_by_lock(settings: &Settings, cluster: &Cluster) -> Verdict {
-    fail(Failure::Locked {
-        lock: settings.lock_file(),
-        data_status: cluster.me().and_then(|me| me.data_status.clone()),
-        primary: other_primary(cluster),
-        resync: if settings.restart_on_promote { Resync::Copy } else { Resync::Rewind },
-    })
-}
-
-/// Tells whether a later primary has seen this node stream: a promotion records every other node as
-/// disconnected, so that such a record is newer than it. PostgreSQL streams a later timeline only
-/// to a node that is part of its history; with `restart_on_promote` there is no later timeline.
-fn has_streamed_since(settings: &Settings, cluster: &Cluster) -> bool {
-    let recorded = cluster.me().and_then(|me| me.data_status.as_ref());
-    let streamed = matches!(
-        recorded,
-        Some(
-            DataStatus::StreamingSync | DataStatus::StreamingAsync | DataStatus::StreamingPotential
-        )
-    );
-    streamed && !settings.restart_on_promote
-}
-
-/// Returns the primary, unless that is what the cluster still remembers of this node.
-fn other_primary(cluster: &Cluster) -> Option<NodeName> {
-    let primary = cluster.primary().filter(|primary| primary.name != cluster.local);
-    primary.map(|primary| primary.name.clone())
-}
-
-/// Tells whether nobody has been promoted since this node was: whoever is promoted records every
-/// other node as out of date first. The record counts only if no other partition can have one
-/// that we have not read.
-fn was_last_primary(settings: &Settings, cluster: &Cluster) -> bool {
-    let mine = cluster.me().and_then(|me| me.data_status.as_ref());
-    let mut peers = settings.peers(&cluster.local).filter_map(|name| cluster.node(name));
-    let binding = peers.all(|peer| {
-        let known = cluster.fencing && record_is_binding(cluster, peer.membership);
-        known || peer.membership == Membership::Member
-    });
-    let rival = other_primary(cluster).is_some();
-    mine == Some(&DataStatus::Latest) && !rival && binding
 }
 
 /// The server runs as a standby: is it the standby that it should be?

@@ -42,6 +42,8 @@ pub enum Concern {
     Blind,
     /// Nobody can tell how the server ended: `pg_controldata` is missing, or says nothing.
     EndUnknown,
+    /// There is no primary yet with which a returning node could compare its data.
+    NobodyToAsk,
     /// This node's data is part of the primary's history.
     PartOfHistory(NodeName, Kinship),
     /// This node's data is to be made the primary's.
@@ -66,7 +68,10 @@ impl Concern {
     #[must_use]
     pub const fn is_grave(&self) -> bool {
         match self {
-            Self::NotStreaming(_) | Self::ElectionAwaits(_) | Self::PartOfHistory(..) => false,
+            Self::NotStreaming(_)
+            | Self::ElectionAwaits(_)
+            | Self::NobodyToAsk
+            | Self::PartOfHistory(..) => false,
             Self::CommitsWaitFor { .. }
             | Self::Unfit(_)
             | Self::NoConnectionFree
@@ -121,6 +126,13 @@ impl fmt::Display for Concern {
                     "pg_controldata, which should stand beside pgctl, does not say how the server ended: \
                      its shutdown counts as unclean, so that this node stays stopped and keeps \
                      PGSQL.lock. Install it; until then every demotion ends so"
+                );
+            }
+            Self::NobodyToAsk => {
+                return write!(
+                    f,
+                    "this node was primary and is not to be promoted; there is no primary yet to compare \
+                     its data with: starting as a standby, the lock stays"
                 );
             }
             Self::PartOfHistory(primary, kinship) => {

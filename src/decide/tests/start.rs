@@ -8,7 +8,7 @@ use crate::model::instance::{Answer, Lock, Refusal};
 use crate::model::rejoin::Resync;
 use crate::model::settings::ReplicationMode::{self, Sync};
 use crate::model::status::{DataStatus, InstanceStatus, PromotionScore};
-use crate::model::step::Step;
+use crate::model::step::{Concern, Step};
 use crate::model::sync_names::SyncNames;
 use crate::model::verdict::Failure;
 use crate::model::wal::Timeline;
@@ -68,15 +68,15 @@ fn start_does_not_end_a_standby_that_still_recovers() {
 }
 
 #[test]
-fn a_locked_node_starts_only_as_the_last_primary_with_everybody_in_sight() {
+fn a_locked_node_without_a_primary_starts_as_the_last_one_or_when_it_cannot_be_promoted() {
     // (own record, primary, membership of pm03) -> starts
     let table = [
         (Some(DataStatus::Latest), None, Membership::Member, true),
-        (Some(DataStatus::Disconnected), None, Membership::Member, false),
+        (Some(DataStatus::Disconnected), None, Membership::Member, true),
         (None, None, Membership::Member, false),
         (Some(DataStatus::Latest), None, Membership::Down, true),
         (Some(DataStatus::StreamingAsync), Some("pm03"), Membership::Member, true),
-        (Some(DataStatus::Other("STARTUP|ASYNC".into())), None, Membership::Member, false),
+        (Some(DataStatus::Other("STARTUP|ASYNC".into())), None, Membership::Member, true),
     ];
     for (status, primary, membership, starts) in table {
         let mut scene = Scene::stopped(Sync, "pm01");
@@ -147,4 +147,27 @@ fn what_the_cluster_remembers_of_this_node_is_no_rival() {
     me.data_status = Some(DataStatus::Latest);
     me.role = ClusterRole::Promoted;
     assert!(scene.run(Action::Start).0.contains(&Step::Launch));
+}
+
+#[test]
+fn a_node_that_started_without_proof_is_not_promoted_and_keeps_its_lock() {
+    let mut scene = Scene::stopped(Sync, "pm01");
+    scene.seen.files.lock = Some(Lock { timeline: Some(Timeline(1)) });
+    scene.node("pm01").data_status = Some(DataStatus::Disconnected);
+    let (steps, _) = scene.run(Action::Start);
+    assert!(steps.contains(&Step::Warn(Concern::NobodyToAsk)), "{steps:?}");
+    assert!(!steps.contains(&Step::RemoveLock), "{steps:?}");
+    let mut unprovable = Scene::stopped(Sync, "pm01");
+    unprovable.settings.restart_on_promote = true;
+    unprovable.seen.files.lock = Some(Lock { timeline: Some(Timeline(1)) });
+    unprovable.node("pm01").data_status = Some(DataStatus::Disconnected);
+    assert!(!unprovable.run(Action::Start).0.contains(&Step::Launch));
+
+    let mut running = Scene::standby(Sync, "pm01");
+    running.seen.files.lock = Some(Lock { timeline: Some(Timeline(1)) });
+    running.node("pm01").data_status = Some(DataStatus::Disconnected);
+    let (steps, _) = running.run(Action::Monitor);
+    assert!(!steps.iter().any(|step| matches!(step, Step::SetScore(..))), "{steps:?}");
+    let (_, end) = running.run(Action::Promote);
+    assert_eq!(end, failed(Failure::DataOutOfDate(DataStatus::Disconnected)));
 }

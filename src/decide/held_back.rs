@@ -1,0 +1,103 @@
+//! Whether a node may start at all, by the lock, the cluster's record and the data itself.
+//!
+//! What the data proves is `rejoin`'s business; bringing the server up is `start`'s.
+
+use super::candidate::is_fit;
+use super::start::another_is_promoted;
+use super::sync_policy::record_is_binding;
+use super::{fail, rejoin, try_once};
+use crate::model::cluster::{Cluster, Membership};
+use crate::model::node::NodeName;
+use crate::model::observation::Observation;
+use crate::model::rejoin::Resync;
+use crate::model::settings::{Rejoin, Settings};
+use crate::model::status::DataStatus;
+use crate::model::step::{Concern, Step};
+use crate::model::verdict::{Failure, Verdict};
+
+/// Holds a node back whose data may not be part of the primary's history.
+pub(super) fn held_back(
+    settings: &Settings,
+    seen: &Observation,
+    cluster: &Cluster,
+) -> Option<Verdict> {
+    if let Some(refused) = half_rewound(settings, seen) {
+        return Some(refused);
+    }
+    let locked = seen.files.lock.is_some();
+    if settings.rejoin == Rejoin::Off {
+        return locked.then(|| refused_by_lock(settings, cluster));
+    }
+    // A promotion by restart keeps the timeline: afterwards nothing would show that this node went
+    // another way, so that it does not start beside one.
+    let unseen_fork = settings.restart_on_promote && another_is_promoted(seen);
+    if was_last_primary(settings, cluster) && !unseen_fork || has_streamed_since(settings, cluster)
+    {
+        return None;
+    }
+    match other_primary(cluster) {
+        // A promotion by restart leaves no fork to be found.
+        Some(primary) if !settings.restart_on_promote => rejoin::beside(settings, seen, &primary),
+        None if locked && waits_for_primary(settings, cluster) => {
+            try_once(seen, [Step::Warn(Concern::NobodyToAsk)])
+        }
+        Some(_) | None => locked.then(|| refused_by_lock(settings, cluster)),
+    }
+}
+
+/// Tells whether a node may start before there is a primary to compare its data with. Its record says
+/// that it must not be promoted, and PostgreSQL follows no timeline that left ours before our end, so
+/// that it can do no harm; a refusal would last although it may be proven good a moment later.
+fn waits_for_primary(settings: &Settings, cluster: &Cluster) -> bool {
+    let recorded = cluster.me().and_then(|me| me.data_status.as_ref());
+    recorded.is_some() && !is_fit(settings.rep_mode, recorded) && !settings.restart_on_promote
+}
+
+/// Data that a `pg_rewind` has left half done is never started.
+pub(super) fn half_rewound(settings: &Settings, seen: &Observation) -> Option<Verdict> {
+    let text = seen.files.rewinding.clone()?;
+    Some(fail(Failure::HalfRewound(settings.rewind_marker(), text)))
+}
+
+fn refused_by_lock(settings: &Settings, cluster: &Cluster) -> Verdict {
+    fail(Failure::Locked {
+        lock: settings.lock_file(),
+        data_status: cluster.me().and_then(|me| me.data_status.clone()),
+        primary: other_primary(cluster),
+        resync: if settings.restart_on_promote { Resync::Copy } else { Resync::Rewind },
+    })
+}
+
+/// Tells whether a later primary has seen this node stream: a promotion records every other node as
+/// disconnected, so that such a record is newer than it. PostgreSQL streams a later timeline only
+/// to a node that is part of its history; with `restart_on_promote` there is no later timeline.
+fn has_streamed_since(settings: &Settings, cluster: &Cluster) -> bool {
+    let recorded = cluster.me().and_then(|me| me.data_status.as_ref());
+    let streamed = matches!(
+        recorded,
+        Some(
+            DataStatus::StreamingSync | DataStatus::StreamingAsync | DataStatus::StreamingPotential
+        )
+    );
+    streamed && !settings.restart_on_promote
+}
+
+/// Returns the primary, unless that is what the cluster still remembers of this node.
+fn other_primary(cluster: &Cluster) -> Option<NodeName> {
+    let primary = cluster.primary().filter(|primary| primary.name != cluster.local);
+    primary.map(|primary| primary.name.clone())
+}
+
+/// Tells whether nobody has been promoted since this node was: whoever is promoted records every
+/// other node as out of date first. The record counts only if no other partition can have one
+/// that we have not read.
+fn was_last_primary(settings: &Settings, cluster: &Cluster) -> bool {
+    let mine = cluster.me().and_then(|me| me.data_status.as_ref());
+    let mut peers = settings.peers(&cluster.local).filter_map(|name| cluster.node(name));
+    let binding = peers.all(|peer| {
+        let known = cluster.fencing && record_is_binding(cluster, peer.membership);
+        known || peer.membership == Membership::Member
+    });
+    let rival = other_primary(cluster).is_some();
+    mine == Some(&DataStatus::Latest) && !rival && binding
+}
