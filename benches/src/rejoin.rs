@@ -97,14 +97,13 @@ fn measure(arguments: &Arguments, megabytes: u32) -> Result<Sample, Error> {
     let booted = Instant::now();
     poll("the old primary streams", LIMIT, OFTEN, || streams(&new, "1").then_some(()))?;
     let streaming = booted.elapsed();
-    cluster.wait_until_idle(LIMIT);
-    let starts = cluster.actions().into_iter().filter(|action| {
-        action.host == "pm01"
-            && action.action == "start"
-            && action.resource == RESOURCE
-            && action.when > began
-    });
-    let start = starts.map(|action| action.took).max().unwrap_or_default();
+    let start = poll("the end of the start", LIMIT, OFTEN, || {
+        let starts = cluster.actions().into_iter().filter(|action| {
+            (action.host.as_str(), action.resource.as_str(), action.action.as_str())
+                == ("pm01", RESOURCE, "start")
+        });
+        starts.filter(|action| action.when > began).map(|action| action.took).max()
+    })?;
 
     let copy = Instant::now();
     let program = format!("{bindir}/pg_basebackup");

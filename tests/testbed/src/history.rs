@@ -126,7 +126,7 @@ fn action(event: &Event) -> Option<ActionRecord> {
     let (what, rest) = line.text.split_once(" (call ")?;
     let (resource, action) = what.rsplit_once(' ')?;
     let rest = rest.split_once(") ")?.1;
-    let took = rest.split_once("execution time ")?.1.split("ms").next()?.parse().ok()?;
+    let took = duration(rest.split_once("execution time ")?.1.split(')').next()?)?;
     let result = match rest.strip_prefix("exited with status ") {
         Some(rest) => ActionResult::Exit(
             rest.split(|mark: char| !mark.is_ascii_digit()).next()?.parse().ok()?,
@@ -138,9 +138,24 @@ fn action(event: &Event) -> Option<ActionRecord> {
         resource: resource.trim_start_matches("notice: ").to_owned(),
         action: action.to_owned(),
         result,
-        took: Duration::from_millis(took),
+        took,
         when: line.at,
     })
+}
+
+/// Reads `27ms`, `5.140s` or `1m2s` (`pcmk__readable_interval()`).
+fn duration(text: &str) -> Option<Duration> {
+    if let Some(millis) = text.strip_suffix("ms") {
+        return millis.parse().ok().map(Duration::from_millis);
+    }
+    let (minutes, seconds) = match text.split_once('m') {
+        Some((minutes, "")) => (minutes, "0s"),
+        Some(both) => both,
+        None => ("0", text),
+    };
+    let seconds = seconds.strip_suffix('s')?;
+    let seconds = Duration::try_from_secs_f64(seconds.parse().ok()?).ok()?;
+    Some(Duration::from_secs(60 * minutes.parse::<u64>().ok()?) + seconds)
 }
 
 /// A monitor that has ended, from the history in the CIB.
@@ -192,5 +207,9 @@ mod tests {
             ActionResult::NotDone("could not be executed: Timed Out (boo)".into())
         );
         assert_eq!(ended("Cancelling d_monitor_0"), None);
+        for (text, millis) in [("27ms", 27), ("5.140s", 5140), ("1m2s", 62_000), ("2m", 120_000)] {
+            assert_eq!(duration(text), Some(Duration::from_millis(millis)), "{text}");
+        }
+        assert_eq!((duration("soon"), duration("")), (None, None));
     }
 }
