@@ -87,6 +87,15 @@ impl WalLayout {
     /// `SizeOfXLogLongPHD` in `xlog_internal.h`), bytes.
     const HEADERS: (u64, u64) = (24, 40);
 
+    /// Returns the name of the segment file that holds a position (`XLogFileName` in `xlog_internal.h`).
+    #[must_use]
+    pub fn segment_name(self, timeline: Timeline, lsn: Lsn) -> String {
+        let number = lsn.0 / self.segment.max(1);
+        let per_id = (1 << 32) / self.segment.max(1);
+        let (id, within) = (number / per_id.max(1), number % per_id.max(1));
+        format!("{:08X}{id:08X}{within:08X}", timeline.0)
+    }
+
     /// Returns the end of a record that begins at `start` and is `length` bytes long, as
     /// `EndRecPtr` has it: aligned to 8 bytes, with the headers of the pages it runs into.
     #[must_use]
@@ -149,6 +158,20 @@ impl FromStr for WalPosition {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_segment_is_named_by_timeline_and_position() {
+        let small = WalLayout { segment: 1 << 20, ..WalLayout::USUAL };
+        let large = WalLayout { segment: 1 << 30, ..WalLayout::USUAL };
+        for (layout, timeline, lsn, name) in [
+            (WalLayout::USUAL, 1, 0x0100_0028, "000000010000000000000001"),
+            (WalLayout::USUAL, 11, 0x1_FF00_0000, "0000000B00000001000000FF"),
+            (small, 2, 0x3_0010_0000, "000000020000000300000001"),
+            (large, 2, 0x3_C000_0000, "000000020000000300000003"),
+        ] {
+            assert_eq!(layout.segment_name(Timeline(timeline), Lsn(lsn)), name);
+        }
+    }
 
     #[test]
     fn a_position_reads_back_from_each_of_its_forms() {

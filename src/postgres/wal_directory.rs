@@ -30,6 +30,19 @@ pub fn newest_timeline(settings: &Settings, user: &User, version: Version) -> Op
         .max()
 }
 
+/// Returns the name of the last segment of a timeline, which may lie ahead of what is written.
+pub(super) fn last_segment(
+    settings: &Settings,
+    user: &User,
+    version: Version,
+    timeline: Timeline,
+) -> Option<String> {
+    let entries = as_user(user, || std::fs::read_dir(directory(settings, version))).ok()?.ok()?;
+    let names =
+        entries.filter_map(Result::ok).filter_map(|entry| entry.file_name().into_string().ok());
+    names.filter(|name| timeline_of(name) == Some(timeline)).max()
+}
+
 /// Returns where a timeline of this instance left the one before; `None`: it is the first one, or its
 /// history cannot be read.
 #[must_use]

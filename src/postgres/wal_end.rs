@@ -45,18 +45,24 @@ pub fn find(
         (false, Some(beginning)) => beginning,
         (false, None) => return Err(unreadable("where the timeline began is not known")),
     };
-    let dump = || {
+    let last_segment = wal_directory::last_segment(settings, user, version, timeline)
+        .ok_or_else(|| unreadable("there is no WAL of its timeline"))?;
+    // Told no segment, it would take the size of segments from any file in the directory: one that
+    // was made in advance says zero.
+    let dump = |from: Lsn| {
         let name = if version.says_xlog() { "pg_xlogdump" } else { "pg_waldump" };
         let program = Command::new(settings.pgctl.with_file_name(name));
         launch::with_libraries(program.as_user(user), settings)
             .deadline(deadline)
-            .args(["-t", &timeline.to_string(), "-p"])
+            .arg("-p")
             .arg(wal_directory::directory(settings, version))
+            .args(["-s", &from.to_string()])
+            .args([&control.layout.segment_name(timeline, from), &last_segment])
     };
     let quick = if version.dumps_quietly() { last_by_error(dump, start) } else { Ok(None) };
     let last = match quick {
         Ok(Some(last)) => Ok(last),
-        Ok(None) => last_by_lines(dump(), start),
+        Ok(None) => last_by_lines(dump(start)),
         Err(error) => Err(error),
     };
     match last {
@@ -82,21 +88,24 @@ fn unreadable(text: &str) -> PostgresError {
 
 /// Has `pg_waldump` read to the end without printing records, a hundred times faster, and takes the last
 /// one from its complaint about the end. `None`: it did not name it.
-fn last_by_error(dump: impl Fn() -> Command, start: Lsn) -> Result<Option<Record>, CommandError> {
-    let told = match dump().args(["-q", "-s", &start.to_string()]).run() {
+fn last_by_error(
+    dump: impl Fn(Lsn) -> Command,
+    start: Lsn,
+) -> Result<Option<Record>, CommandError> {
+    let told = match dump(start).arg("-q").run() {
         Ok(output) => output.stderr,
         Err(CommandError::Failed { stderr, .. }) => stderr,
         Err(error) => return Err(error),
     };
     let Some(lsn) = named_by_error(&told) else { return Ok(None) };
-    let one = dump().args(["-n", "1", "-s", &lsn.to_string()]).run()?;
+    let one = dump(lsn).args(["-n", "1"]).run()?;
     Ok(one.stdout.lines().find_map(record).filter(|record| record.lsn == lsn))
 }
 
 /// Reads the lines of all records as they come, and keeps the last.
-fn last_by_lines(dump: Command, start: Lsn) -> Result<Record, CommandError> {
+fn last_by_lines(dump: Command) -> Result<Record, CommandError> {
     let mut last = None;
-    let ended = dump.args(["-s", &start.to_string()]).spawn()?.each_line(|line| {
+    let ended = dump.spawn()?.each_line(|line| {
         last = record(line).or(last);
     });
     match (last, ended) {

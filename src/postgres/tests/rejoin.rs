@@ -89,6 +89,15 @@ fn the_end_of_wal_is_found_whatever_became_of_the_server() {
     assert!(switched > clean, "{switched} {clean}");
     assert_eq!(end(&server, printing), switched);
 
+    // Segments that were made in advance hold nothing, not even their size.
+    let wal = wal_directory::directory(&server.settings, V15);
+    for name in ["000000010000000000000000", "0000000100000000000000FF", "0000000200000000000000FF"]
+    {
+        fs::write(wal.join(name), vec![0; 1 << 20]).expect("write");
+    }
+    assert_eq!(end(&server, quietly), switched);
+    assert_eq!(end(&server, printing), switched);
+
     let mut bare = server.settings.clone();
     bare.pgctl = "/nowhere/pg_ctl".into();
     let mut known = control(&server);
