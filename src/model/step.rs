@@ -83,6 +83,9 @@ impl Concern {
     }
 }
 
+const BLIND: &str = "the monitoring user may not see the standbys: GRANT pg_monitor to it, or leave \
+                     monitor_user empty";
+
 impl fmt::Display for Concern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (standby, because) = match self {
@@ -113,13 +116,7 @@ impl fmt::Display for Concern {
                      superuser_reserved_connections or find who holds the connections"
                 );
             }
-            Self::Blind => {
-                return write!(
-                    f,
-                    "the monitoring user may not see the standbys: GRANT pg_monitor to it, or leave \
-                     monitor_user empty"
-                );
-            }
+            Self::Blind => return f.write_str(BLIND),
             Self::EndUnknown => {
                 return write!(
                     f,

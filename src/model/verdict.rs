@@ -137,12 +137,7 @@ impl Failure {
                 "it can never stream from {primary}; the next start rewinds it (rejoin=rewind) or says \
                  what to do"
             )),
-            Self::HalfRewound(marker, _) => Some(format!(
-                "the data directory is neither the old nor the new one and must not be started, nor \
-                 rewound again. Replace it by pg_basebackup from the primary, remove {}, and clean \
-                 the resource up; if start ran out of time, give it a longer timeout",
-                marker.display()
-            )),
+            Self::HalfRewound(marker, _) => Some(new_copy(marker)),
             Self::AlreadyPrimary => {
                 Some("stop the server with pg_ctl; the cluster starts it as a standby".into())
             }
@@ -222,6 +217,21 @@ fn locked(lock: &Path, record: &str, primary: Option<&NodeName>, resync: Resync)
     advice + &shortened(&lock.to_string_lossy(), room)
 }
 
+const NOT_A_STANDBY: &str = "Can't promote PostgreSQL: it is not running as a standby";
+
+fn wrong_pgdata(path: &Path, problem: &str, remedy: &str) -> String {
+    wrong_parameter("pgdata", &path.to_string_lossy(), problem, remedy)
+}
+
+fn new_copy(marker: &Path) -> String {
+    format!(
+        "the data directory is neither the old nor the new one and must not be started, nor \
+         rewound again. Replace it by pg_basebackup from the primary, remove {}, and clean the \
+         resource up; if start ran out of time, give it a longer timeout",
+        marker.display()
+    )
+}
+
 fn half_rewound(marker: &Path, text: &str) -> String {
     let advice = format!("{text} was cut off: pg_basebackup from the primary, then rm ");
     let room = BYTES_MAX.saturating_sub(advice.len());
@@ -240,13 +250,12 @@ impl fmt::Display for Failure {
             }
             Self::DataDirectoryMissing(path) => {
                 let remedy = "correct the path, or mount its file system";
-                let pgdata = path.to_string_lossy();
-                f.write_str(&wrong_parameter("pgdata", &pgdata, "no data directory", remedy))
+                f.write_str(&wrong_pgdata(path, "no data directory", remedy))
             }
             Self::DataDirectoryUnreadable(path, error) => {
-                let remedy = "check its owner, mode and disk";
-                f.write_str(&wrong_parameter("pgdata", &path.to_string_lossy(), error, remedy))
+                f.write_str(&wrong_pgdata(path, error, "check its owner, mode and disk"))
             }
+            Self::NotAStandby => f.write_str(NOT_A_STANDBY),
             Self::Locked { lock, data_status, primary, resync } => {
                 let record = recorded(data_status.as_ref());
                 f.write_str(&locked(lock, &record, primary.as_ref(), *resync))
@@ -285,9 +294,6 @@ impl fmt::Display for Failure {
                 let primary = primary.as_ref().map_or("unknown", NodeName::as_str);
                 let said = "PostgreSQL runs as a primary, but the cluster's primary is";
                 write!(f, "{said} {primary} ({record})")
-            }
-            Self::NotAStandby => {
-                write!(f, "Can't promote PostgreSQL: it is not running as a standby")
             }
             Self::PeerAhead(peer, theirs, mine) => {
                 write!(f, "{peer} has WAL up to {theirs}, this node only up to {mine}")
