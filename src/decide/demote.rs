@@ -37,7 +37,9 @@ pub(super) fn demote(settings: &Settings, seen: &Observation) -> Verdict {
         return return_as_standby(settings, seen);
     }
     match (&seen.instance.postmaster, &seen.instance.answer) {
-        (Postmaster::Running { .. }, Answer::Standby(_)) => {
+        // Beside a lock, a promotion may have been begun that has not come to its end: the server
+        // would become a primary after the demotion had reported success.
+        (Postmaster::Running { .. }, Answer::Standby(_)) if seen.files.lock.is_none() => {
             return finish(seen, InstanceStatus::Alone);
         }
         (

@@ -4,7 +4,7 @@ use super::scene::{END, Scene, node};
 use super::verdicts::{STARTING, SUCCESS};
 use crate::model::action::Action;
 use crate::model::cluster::Membership;
-use crate::model::instance::{Answer, ControlData, ControlState, Postmaster};
+use crate::model::instance::{Answer, ControlData, ControlState, Lock, Postmaster};
 use crate::model::settings::ReplicationMode::Sync;
 use crate::model::status::InstanceStatus;
 use crate::model::step::{Concern, ShutdownMode, Step};
@@ -113,4 +113,16 @@ fn a_standby_that_cannot_start_does_not_fail_the_demotion() {
     let (steps, end) = scene.run(Action::Demote);
     assert_eq!(steps, [Step::SetStatus(node("pm01"), InstanceStatus::Stopped)]);
     assert_eq!(end, SUCCESS);
+}
+
+#[test]
+fn a_promotion_that_was_begun_does_not_end_after_the_demotion() {
+    // The lock's timeline -> whether the server is stopped
+    for (timeline, stopped) in [(None, false), (Some(1), true), (Some(2), true)] {
+        let mut scene = Scene::standby(Sync, "pm01");
+        scene.seen.files.lock = timeline.map(|id| Lock { timeline: Some(Timeline(id)) });
+        let (steps, _) = scene.run(Action::Demote);
+        let shutdown = steps.contains(&Step::Shutdown(ShutdownMode::Fast));
+        assert_eq!(shutdown, stopped, "{timeline:?}: {steps:?}");
+    }
 }
