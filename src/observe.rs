@@ -116,7 +116,9 @@ impl Observer {
     /// Forgets what others may have changed while the action waited for this.
     pub fn forget(&mut self, reason: &Reason) {
         match reason {
-            Reason::Positions(_) | Reason::ClusterAnswers => self.cluster = None,
+            Reason::Positions(_) | Reason::RecordBinds(_) | Reason::ClusterAnswers => {
+                self.cluster = None;
+            }
             Reason::HistoryOf(primary) | Reason::CheckpointOf(primary) => {
                 self.inquiry.want(primary);
                 if self.inquiry.is_due() {

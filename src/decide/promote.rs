@@ -6,6 +6,7 @@ use super::election::later_timeline;
 use super::held_back::half_rewound;
 use super::ladder::bring_down;
 use super::start::{bring_up, once_or_fail};
+use super::sync_policy::record_is_binding;
 use super::{SUCCESS, fail, insist, try_once, without_cluster};
 use crate::model::cluster::{Cluster, ClusterNode, Membership};
 use crate::model::instance::{Answer, Postmaster, PrimaryReport, Refusal, StandbyReport};
@@ -88,6 +89,7 @@ fn standby(
     half_rewound(settings, seen)
         .or_else(|| later_history(settings, cluster, report))
         .or_else(fetched)
+        .or_else(|| unbound(settings, cluster))
         .or_else(|| insist(seen, revoke_all_others(settings, cluster)))
         .or_else(|| insist(seen, claim(cluster)))
         .or_else(|| try_once(seen, scores_and_baseline(settings, report, cluster)))
@@ -119,6 +121,20 @@ fn revoke_all_others(settings: &Settings, cluster: &Cluster) -> Vec<Step> {
         .filter(|node| node.data_status != Some(DataStatus::Disconnected))
         .map(|node| Step::SetDataStatus(node.name.clone(), DataStatus::Disconnected))
         .collect()
+}
+
+/// Waits while a node could be promoted on an older record than ours, before that is written and
+/// after: the cluster may have split since Pacemaker decided on this promotion. What would be
+/// acknowledged here would be lost there, and when the partitions meet, the copy with more changes
+/// wins, be it the one of those who should have changed nothing.
+fn unbound(settings: &Settings, cluster: &Cluster) -> Option<Verdict> {
+    let loose: Vec<_> = settings
+        .peers(&cluster.local)
+        .filter_map(|name| cluster.node(name))
+        .filter(|node| !record_is_binding(cluster, node.membership))
+        .map(|node| node.name.clone())
+        .collect();
+    (!loose.is_empty()).then_some(Verdict::Wait(Reason::RecordBinds(loose)))
 }
 
 /// What follows from the record and is lost with the attribute daemon; a promotion does not wait for it.

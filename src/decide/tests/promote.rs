@@ -147,3 +147,28 @@ fn a_promotion_by_restart_records_the_same_and_ends_as_primary() {
     scene.seen.instance.answer = primary_report();
     assert_eq!(scene.run(Action::Promote).1, SUCCESS);
 }
+
+#[test]
+fn a_promotion_in_a_cluster_that_splits_meanwhile_waits_for_the_others_to_be_accounted_for() {
+    use Membership::{Down, Lost, Member};
+    // (nodes, quorum, membership of pm03 or, of two, pm02) -> promotes
+    let table = [
+        (3, true, Lost, true),
+        (3, false, Lost, false),
+        (2, true, Member, true),
+        (2, true, Down, true),
+        (2, true, Lost, false),
+    ];
+    for (nodes, quorum, membership, promotes) in table {
+        let mut scene = Scene::standby(Sync, "pm01");
+        scene.settings.node_list.truncate(nodes);
+        scene.cluster().nodes.truncate(nodes);
+        scene.cluster().quorum = quorum;
+        scene.cluster().nodes[nodes - 1].membership = membership;
+        let (steps, end) = scene.run(Action::Promote);
+        assert_eq!(steps.contains(&Step::PromoteServer), promotes, "{nodes} {membership:?}");
+        let recorded = Step::SetDataStatus(node("pm02"), DataStatus::Disconnected);
+        assert_eq!(steps.contains(&recorded), promotes, "{nodes} {membership:?}");
+        assert_eq!(matches!(end, Verdict::Wait(Reason::RecordBinds(_))), !promotes);
+    }
+}

@@ -30,6 +30,8 @@ pub enum Reason {
     HistoryOf(NodeName),
     /// The checkpoint of a new primary.
     CheckpointOf(NodeName),
+    /// These nodes, or whoever could promote them, to be back or known to be down.
+    RecordBinds(Vec<NodeName>),
     /// The cluster's information base to answer.
     ClusterAnswers,
     /// A step that failed to be tried again.
@@ -54,6 +56,10 @@ impl fmt::Display for Reason {
             }
             Self::HistoryOf(node) => write!(f, "the history of {node} is not known yet"),
             Self::CheckpointOf(node) => write!(f, "{node} has not written a checkpoint yet"),
+            Self::RecordBinds(nodes) => {
+                let names: Vec<_> = nodes.iter().map(NodeName::as_str).collect();
+                write!(f, "{} may still be promoted in another partition", names.join(", "))
+            }
             Self::ClusterAnswers => write!(f, "the cluster information base has not answered yet"),
             Self::Retry(error) => write!(f, "trying again: {error}"),
         }
