@@ -4,7 +4,7 @@
 //! standby, and granted only after commits wait for it and it has everything of the time before.
 
 use super::candidate::is_fit;
-use super::sync_policy::{concerns, row_of, wanted_names};
+use super::sync_policy::{concerns, record_is_binding, row_of, wanted_names};
 use super::try_once;
 use crate::model::cluster::{Cluster, ClusterNode, ClusterRole, Membership};
 use crate::model::instance::{PrimaryReport, StandbyRow};
@@ -118,7 +118,10 @@ fn revocations(settings: &Settings, cluster: &Cluster, report: &PrimaryReport) -
         if is_fit(settings.rep_mode, Some(&actual)) {
             continue;
         }
-        if node.data_status.as_ref() != Some(&actual) {
+        // A record that binds nobody relaxes nothing, and may win over the right one when the partitions
+        // meet: the copy with more changes does (`do_dc_join_filter_offer` in controld_join_dc.c).
+        let binding = record_is_binding(cluster, node.membership);
+        if node.data_status.as_ref() != Some(&actual) && binding {
             steps.push(Step::SetDataStatus(node.name.clone(), actual));
         }
         if node.score.is_some_and(|score| score != PromotionScore::Never) {
@@ -177,6 +180,9 @@ fn grants(
         let actual = data_status(row);
         let mut steps = Vec::new();
         if node.data_status.as_ref() != Some(&actual) {
+            if !record_is_binding(cluster, node.membership) {
+                continue;
+            }
             if let Some(verdict) = has_all_before(settings, seen, report, node, row, &actual) {
                 match verdict {
                     Verdict::Wait(_) if seen.time.elapsed > CATCHING_UP => continue,

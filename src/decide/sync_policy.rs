@@ -53,10 +53,11 @@ pub(super) fn concerns(
     let reason = |name: &str| {
         let node = cluster.nodes.iter().find(|n| n.name.application_name() == name)?;
         let recorded = node.data_status.as_ref();
-        Some(if recorded.is_none() || is_fit(ReplicationMode::Sync, recorded) {
-            WaitsBecause::NotRecorded
-        } else if record_is_binding(cluster, node.membership) {
-            return None;
+        Some(if record_is_binding(cluster, node.membership) {
+            match recorded.is_none() || is_fit(ReplicationMode::Sync, recorded) {
+                true => WaitsBecause::NotRecorded,
+                false => return None,
+            }
         } else if quorum_counts(cluster) {
             WaitsBecause::NoQuorum
         } else {

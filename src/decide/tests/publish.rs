@@ -75,6 +75,8 @@ fn the_last_sync_standby_is_dropped_only_when_its_record_binds() {
         let relaxed = steps.contains(&Step::WriteSyncNames(SyncNames::nobody()));
         let case = (nodes, ignore, quorum, fencing, membership);
         assert_eq!(relaxed, dropped, "{case:?}: {steps:?}");
+        let record = Step::SetDataStatus(node("pm02"), DataStatus::Disconnected);
+        assert_eq!(steps.contains(&record), dropped, "{case:?}: {steps:?}");
         let warned = steps.iter().any(|step| matches!(step, Step::Warn(_)));
         assert_eq!(warned, !dropped, "hanging commits are explained: {case:?}: {steps:?}");
         assert_eq!(end, PROMOTED, "{case:?}");
