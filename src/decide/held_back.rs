@@ -4,7 +4,7 @@
 
 use super::candidate::is_fit;
 use super::start::another_is_promoted;
-use super::sync_policy::record_is_binding;
+use super::sync_policy::quorum_counts;
 use super::{fail, rejoin, try_once};
 use crate::model::cluster::{Cluster, Membership};
 use crate::model::node::NodeName;
@@ -90,14 +90,13 @@ fn other_primary(cluster: &Cluster) -> Option<NodeName> {
 
 /// Tells whether nobody has been promoted since this node was: whoever is promoted records every
 /// other node as out of date first. The record counts only if no other partition can have one
-/// that we have not read.
+/// that we have not read: where quorum means nothing, a peer that is down may have been promoted
+/// before it was fenced, while we were away.
 fn was_last_primary(settings: &Settings, cluster: &Cluster) -> bool {
     let mine = cluster.me().and_then(|me| me.data_status.as_ref());
     let mut peers = settings.peers(&cluster.local).filter_map(|name| cluster.node(name));
-    let binding = peers.all(|peer| {
-        let known = cluster.fencing && record_is_binding(cluster, peer.membership);
-        known || peer.membership == Membership::Member
-    });
+    let majority = cluster.fencing && cluster.quorum && quorum_counts(cluster);
+    let binding = peers.all(|peer| majority || peer.membership == Membership::Member);
     let rival = other_primary(cluster).is_some();
     mine == Some(&DataStatus::Latest) && !rival && binding
 }

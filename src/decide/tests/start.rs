@@ -100,8 +100,10 @@ fn a_locked_node_without_a_primary_starts_as_the_last_one_or_when_it_cannot_be_p
 
 #[test]
 fn of_two_nodes_the_last_primary_starts_only_beside_the_other() {
-    for (membership, starts) in [(Membership::Member, true), (Membership::Lost, false)] {
+    use Membership::{Down, Lost, Member, NeverSeen};
+    for (membership, starts) in [(Member, true), (Lost, false), (Down, false), (NeverSeen, false)] {
         let mut scene = Scene::stopped(Sync, "pm01");
+        scene.cluster().startup_fencing = false;
         scene.settings.node_list.truncate(2);
         scene.cluster().nodes.truncate(2);
         scene.seen.files.lock = Some(Lock { timeline: None });
