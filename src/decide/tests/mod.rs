@@ -2,6 +2,7 @@
 
 mod demote;
 mod election;
+mod enumeration;
 mod hard_cases;
 mod kinship;
 mod monitor;
