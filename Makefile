@@ -9,7 +9,7 @@ BINARY     = target/release/pgsql-ha
 # Where rustup puts Rust, if scripts/setup had to install it.
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
-.PHONY: all setup check test test-matrix demo bench install uninstall
+.PHONY: all setup check test simulate test-matrix demo bench install uninstall
 
 all:
 	$(CARGO) build --release
@@ -25,6 +25,11 @@ check:
 # Everything, on real clusters in namespaces. Does its own set-up. Needs root.
 test: setup
 	scripts/test
+
+# The decisions in a simulated cluster: SEEDS from SEED on; TRACE=1 tells the story, MUTATIONS=1 breaks rules on purpose.
+simulate:
+	$(CARGO) run --profile simulation --quiet -p simulation -- --seed $(or $(SEED),0) \
+	    --seeds $(or $(SEEDS),$(if $(SEED),1,10000)) $(if $(TRACE),--trace) $(if $(MUTATIONS),--mutations)
 
 # PostgreSQL 10 to 18, Pacemaker 2.0 to 3.0, beside the shell agent; shows the matrix. Fetches what is missing. Needs root.
 test-matrix: setup

@@ -1,0 +1,215 @@
+//! The agent on a host: the loop of `pgsql_ha::agent`, one step at a time, with the world moving between
+//! any two of them.
+
+use std::time::Duration;
+
+use pgsql_ha::decide::decide;
+use pgsql_ha::model::action::Action;
+use pgsql_ha::model::cluster::Cluster;
+use pgsql_ha::model::notification::Notification;
+use pgsql_ha::model::observation::{Attempt, Observation, Taken};
+use pgsql_ha::model::step::Step;
+use pgsql_ha::model::verdict::{Failure, Outcome, Reason, Verdict};
+use pgsql_ha::observe::Needs;
+
+use crate::invariants;
+use crate::observe::observe;
+use crate::world::{HostId, TICK_MS, Tick, World};
+use crate::{execute, mutation, pacemaker};
+
+/// More steps than any action needs, as in the agent's loop.
+const STEPS_MAX: usize = 500;
+
+/// An action that Pacemaker asked for.
+#[derive(Debug, Clone)]
+pub struct Order {
+    pub action: Action,
+    pub notification: Notification,
+    pub probe: bool,
+    pub timeout: Tick,
+}
+
+/// An action under way.
+pub struct Running {
+    pub order: Order,
+    pub needs: Needs,
+    pub began: Tick,
+    /// The snapshot, until it is forgotten.
+    pub cluster: Option<Result<Cluster, String>>,
+    pub quorum_in_doubt: bool,
+    pub taken: Taken,
+    /// The process waits for something, or is not given the processor, until then.
+    pub blocked_until: Tick,
+    /// A step that was decided and not yet taken.
+    pub decided: Option<Step>,
+    /// Until when a server that does not answer is waited for.
+    pub asked_until: Option<Tick>,
+}
+
+impl Running {
+    /// Ticks until the deadline: the timeout less a margin.
+    pub fn remaining(&self, now: Tick) -> Tick {
+        let margin = (self.order.timeout / 10).clamp(5, 50);
+        (self.began + self.order.timeout).saturating_sub(margin).saturating_sub(now)
+    }
+}
+
+/// Gives the agent of a host some of the processor.
+pub fn act(world: &mut World, id: HostId) {
+    if !world.hosts[id].on {
+        return;
+    }
+    begin(world, id);
+    for _ in 0..world.chance.u8(1..6) {
+        let Some(running) = world.hosts[id].agent.take() else { return };
+        if world.now < running.blocked_until {
+            world.hosts[id].agent = Some(running);
+            return;
+        }
+        if world.now >= running.began + running.order.timeout {
+            return end(world, id, running, None);
+        }
+        match advance(world, id, running) {
+            Progress::Goes(running) => world.hosts[id].agent = Some(*running),
+            Progress::Waits(running) => {
+                world.hosts[id].agent = Some(*running);
+                return;
+            }
+            Progress::Over => return,
+        }
+    }
+}
+
+enum Progress {
+    Goes(Box<Running>),
+    Waits(Box<Running>),
+    Over,
+}
+
+fn begin(world: &mut World, id: HostId) {
+    if world.hosts[id].agent.is_some() {
+        return;
+    }
+    let Some(order) = world.hosts[id].orders.pop_front() else { return };
+    world.actions += 1;
+    let needs = Needs::of(order.action, &world.settings, &order.notification);
+    world.trace(|| {
+        let event = order.notification.event;
+        format!(
+            "{} {} {}",
+            world.hosts[id].name,
+            order.action.name(),
+            event.map_or_else(String::new, |e| format!("{e:?}"))
+        )
+    });
+    world.hosts[id].agent = Some(Running {
+        order,
+        needs,
+        began: world.now,
+        cluster: None,
+        quorum_in_doubt: false,
+        taken: Taken::default(),
+        blocked_until: 0,
+        decided: None,
+        asked_until: None,
+    });
+}
+
+fn advance(world: &mut World, id: HostId, mut running: Running) -> Progress {
+    if let Some(step) = running.decided.take() {
+        take(world, id, &mut running, step);
+        return Progress::Goes(Box::new(running));
+    }
+    let Some(mut seen) = observe(world, id, &mut running) else {
+        return Progress::Waits(Box::new(running));
+    };
+    if let Some(mutation) = world.options.mutation {
+        mutation::distort(mutation, &mut seen, running.order.action);
+    }
+    let verdict = decide(running.order.action, &world.settings, &seen);
+    match mutation::replace(world.options.mutation, &seen, running.order.action, verdict) {
+        Verdict::Done(outcome) => {
+            end(world, id, running, Some(outcome));
+            Progress::Over
+        }
+        Verdict::Do(step) => {
+            if let Some(outcome) = given_up(&seen, &step) {
+                end(world, id, running, Some(outcome));
+                return Progress::Over;
+            }
+            // Between a decision and its deed anything may happen.
+            running.blocked_until = match world.chance.u8(..40) {
+                0 => world.now + world.chance.u64(1..25),
+                1..=8 => world.now + 1,
+                _ => 0,
+            };
+            running.decided = Some(step);
+            Progress::Goes(Box::new(running))
+        }
+        Verdict::Wait(reason) => {
+            if seen.time.remaining.is_zero() {
+                let outcome = Outcome::Failed(Failure::Deadline(Box::new(reason)));
+                end(world, id, running, Some(outcome));
+                return Progress::Over;
+            }
+            if matches!(
+                reason,
+                Reason::Positions(_) | Reason::RecordBinds(_) | Reason::ClusterAnswers
+            ) {
+                running.cluster = None;
+            }
+            running.blocked_until = world.now + 1;
+            Progress::Waits(Box::new(running))
+        }
+    }
+}
+
+fn given_up(seen: &Observation, step: &Step) -> Option<Outcome> {
+    let error = seen.taken.last(step).and_then(|attempt| attempt.error.clone());
+    if seen.time.remaining.is_zero() {
+        let failure = match error {
+            Some(error) => Failure::StepFailed(Box::new(step.clone()), error),
+            None => Failure::Deadline(Box::new(Reason::Retry(step.purpose().to_owned()))),
+        };
+        return Some(Outcome::Failed(failure));
+    }
+    (seen.taken.0.len() >= STEPS_MAX).then(|| {
+        Outcome::Failed(Failure::StepFailed(Box::new(step.clone()), "too many steps".into()))
+    })
+}
+
+fn take(world: &mut World, id: HostId, running: &mut Running, step: Step) {
+    if matches!(step, Step::SetDataStatus(..)) {
+        running.cluster = None;
+        running.quorum_in_doubt = true;
+    }
+    let skipped = mutation::skips(world.options.mutation, running.order.action, &step);
+    let error = match skipped {
+        true => None,
+        false => execute::execute(world, id, running, &step).err(),
+    };
+    world.trace(|| {
+        let error = error.as_ref().map_or_else(String::new, |error| format!(": {error}"));
+        format!("  {} {} {step:?}{error}", world.hosts[id].name, running.order.action.name())
+    });
+    let ended =
+        Duration::from_millis((world.now.max(running.blocked_until) - running.began) * TICK_MS);
+    running.taken.0.push(Attempt { step, ended, error });
+}
+
+/// Ends an action; without an outcome it was killed.
+fn end(world: &mut World, id: HostId, running: Running, outcome: Option<Outcome>) {
+    world.trace(|| {
+        let told = outcome.as_ref().map_or("killed".to_owned(), |outcome| format!("{outcome:?}"));
+        format!("{} {} ends: {told}", world.hosts[id].name, running.order.action.name())
+    });
+    invariants::at_end(world, id, &running, outcome.as_ref());
+    pacemaker::record(world, id, &running.order, outcome.as_ref());
+}
+
+/// Kills the agent's process wherever it is.
+pub fn kill(world: &mut World, id: HostId) {
+    if let Some(running) = world.hosts[id].agent.take() {
+        end(world, id, running, None);
+    }
+}

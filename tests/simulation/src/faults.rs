@@ -1,0 +1,206 @@
+//! What befalls the cluster: a weighted, random schedule, and the end of it.
+
+use crate::agent;
+use crate::pacemaker;
+use crate::postgres::Phase;
+use crate::world::{HostId, Tick, World};
+
+/// When the first fault may come: the cluster has elected its first primary by then.
+const FIRST: Tick = 150;
+
+/// When everything is mended.
+pub const LAST: Tick = 2000;
+
+/// What happens.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    KillPostmaster,
+    PowerOff,
+    PowerOffTwo,
+    PowerOffAll,
+    Isolate,
+    IsolateOneWay,
+    CutPair,
+    Heal,
+    Hang,
+    Resume(HostId),
+    SlowAttributes,
+    KillAgent,
+    MoveAway,
+    Standby,
+    Online(HostId),
+    CleanUp,
+    Checkpoint,
+}
+
+const WEIGHTED: [(Kind, u32); 15] = [
+    (Kind::KillPostmaster, 6),
+    (Kind::PowerOff, 6),
+    (Kind::PowerOffTwo, 2),
+    (Kind::PowerOffAll, 1),
+    (Kind::Isolate, 6),
+    (Kind::IsolateOneWay, 3),
+    (Kind::CutPair, 2),
+    (Kind::Heal, 4),
+    (Kind::Hang, 3),
+    (Kind::SlowAttributes, 4),
+    (Kind::KillAgent, 5),
+    (Kind::MoveAway, 3),
+    (Kind::Standby, 2),
+    (Kind::CleanUp, 4),
+    (Kind::Checkpoint, 3),
+];
+
+/// A fault and its moment.
+#[derive(Debug, Clone, Copy)]
+pub struct Fault {
+    at: Tick,
+    kind: Kind,
+}
+
+/// Draws the schedule of a run.
+pub fn schedule(chance: &mut fastrand::Rng) -> Vec<Fault> {
+    let total: u32 = WEIGHTED.iter().map(|(_, weight)| weight).sum();
+    let mut faults = Vec::new();
+    let mut at = chance.u64(FIRST / 3..FIRST * 2);
+    while at < LAST {
+        let mut drawn = chance.u32(..total);
+        for (kind, weight) in WEIGHTED {
+            if drawn < weight {
+                faults.push(Fault { at, kind });
+                break;
+            }
+            drawn -= weight;
+        }
+        // Misfortunes come in bursts: the second while the first is being dealt with.
+        at += if chance.u8(..3) == 0 { chance.u64(1..30) } else { chance.u64(30..500) };
+    }
+    faults
+}
+
+/// Lets due faults happen.
+pub fn strike(world: &mut World) {
+    let now = world.now;
+    // Where quorum means nothing, a cluster that has never had a primary cannot know that it has one.
+    if world.hosts.len() == 2 && world.first_promotion.is_none_or(|at| now < at + FIRST) {
+        world.faults.iter_mut().for_each(|fault| fault.at += 1);
+        return;
+    }
+    let (due, rest): (Vec<_>, Vec<_>) =
+        std::mem::take(&mut world.faults).into_iter().partition(|fault| fault.at <= now);
+    world.faults = rest;
+    for fault in due {
+        happen(world, fault.kind);
+    }
+    if world.moved_away.is_some_and(|(_, until)| now >= until) {
+        world.moved_away = None;
+        world.groups.iter_mut().for_each(|group| group.changed = true);
+    }
+}
+
+/// Picks a host, more often than not the primary's.
+fn victim(world: &mut World) -> HostId {
+    let primary = world.ids().find(|id| world.hosts[*id].server.phase == Phase::Primary);
+    match primary {
+        Some(primary) if world.chance.u8(..5) < 3 => primary,
+        Some(_) | None => world.chance.usize(..world.hosts.len()),
+    }
+}
+
+fn happen(world: &mut World, kind: Kind) {
+    let id = victim(world);
+    world.trace(|| format!("!! {kind:?} {}", world.hosts[id].name));
+    let (now, later) = (world.now, world.now + world.chance.u64(20..400));
+    match kind {
+        Kind::KillPostmaster => {
+            let host = &mut world.hosts[id];
+            if host.server.runs() {
+                let until = now + world.chance.u64(0..8);
+                host.server.die(Phase::Orphans { until });
+            }
+        }
+        Kind::PowerOff => outage(world, &[id]),
+        Kind::PowerOffTwo => {
+            let other = (id + 1) % world.hosts.len();
+            outage(world, &[id, other]);
+        }
+        Kind::PowerOffAll => {
+            let all: Vec<HostId> = world.ids().collect();
+            outage(world, &all);
+        }
+        Kind::Isolate | Kind::IsolateOneWay => {
+            for other in world.ids().filter(|other| *other != id) {
+                world.links.close(id, other, now);
+                if matches!(kind, Kind::Isolate) {
+                    world.links.close(other, id, now);
+                }
+            }
+            world.faults.push(Fault { at: later, kind: Kind::Heal });
+        }
+        Kind::CutPair => {
+            let other = (id + 1) % world.hosts.len();
+            world.links.close(id, other, now);
+            world.links.close(other, id, now);
+            world.faults.push(Fault { at: later, kind: Kind::Heal });
+        }
+        Kind::Heal => world.links.heal(now),
+        Kind::Hang => {
+            let shows = world.chance.bool();
+            let server = &mut world.hosts[id].server;
+            (server.hung, server.shows) = (server.runs(), shows);
+            world.faults.push(Fault { at: later, kind: Kind::Resume(id) });
+        }
+        Kind::Resume(id) => world.hosts[id].server.hung = false,
+        Kind::SlowAttributes => world.hosts[id].slow_until = later,
+        Kind::KillAgent => agent::kill(world, id),
+        Kind::MoveAway => {
+            world.moved_away = Some((id, later));
+            world.groups.iter_mut().for_each(|group| group.changed = true);
+        }
+        Kind::Standby => {
+            set_standby(world, id, true);
+            world.faults.push(Fault { at: later, kind: Kind::Online(id) });
+        }
+        Kind::Online(id) => set_standby(world, id, false),
+        Kind::CleanUp => pacemaker::clean_up(world),
+        Kind::Checkpoint => {
+            world.hosts[id].server.checkpointer_busy_until = now + world.chance.u64(10..100);
+        }
+    }
+}
+
+fn outage(world: &mut World, hosts: &[HostId]) {
+    for id in hosts {
+        world.power_off(*id);
+        let back = world.now + world.chance.u64(30..500);
+        world.hosts[*id].power_on_at.get_or_insert(back);
+    }
+}
+
+fn set_standby(world: &mut World, id: HostId, standby: bool) {
+    for host in &mut world.hosts {
+        host.cib.nodes[id].standby = standby;
+    }
+    world.groups.iter_mut().for_each(|group| group.changed = true);
+}
+
+/// Mends everything there is to mend.
+pub fn end(world: &mut World) {
+    world.trace(|| "everything is mended".to_owned());
+    world.faults.clear();
+    world.moved_away = None;
+    if world.links.any_closed() {
+        world.links.heal(world.now);
+    }
+    for id in world.ids() {
+        let soon = world.now + world.chance.u64(1..60);
+        let host = &mut world.hosts[id];
+        host.server.hung = false;
+        host.slow_until = 0;
+        if !host.on {
+            host.power_on_at = Some(soon);
+        }
+        set_standby(world, id, false);
+    }
+    pacemaker::clean_up(world);
+}

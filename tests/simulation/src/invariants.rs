@@ -1,0 +1,295 @@
+//! What may never happen, whatever befalls the cluster (design, section 5), and what must come about.
+
+use std::fmt;
+
+use pgsql_ha::model::action::Action;
+use pgsql_ha::model::settings::ReplicationMode;
+use pgsql_ha::model::status::DataStatus;
+use pgsql_ha::model::step::Step;
+use pgsql_ha::model::verdict::Outcome;
+
+use crate::agent::Running;
+use crate::clients::Row;
+use crate::postgres::Phase;
+use crate::wal::{Follow, lsn};
+use crate::world::{HostId, Tick, World};
+
+/// A rule that no run may break.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rule {
+    /// At no time do two instances accept writes.
+    OnePrimary,
+    /// With `rep_mode=sync`, what a client was told is committed is in every later primary.
+    NothingAcknowledgedIsLost,
+    /// With `rep_mode=sync`, whoever the cluster has on record as fit has every acknowledged row.
+    TheFitHaveEverything,
+    /// A promotion has tried to fetch what a reachable peer says that it has beyond it.
+    NothingReachableIsLeft,
+    /// Whoever is promoted is part of the history of the last primary.
+    NothingStaleIsPromoted,
+    /// Nobody streams from a server whose history it is not part of.
+    NothingDivergedStreams,
+    /// Nothing that was flushed is ever overwritten.
+    NothingIsOverwritten,
+    /// A lock is passed or removed only by data that has not diverged.
+    TheLockHolds,
+    /// Every action ends in its time.
+    ActionsEnd,
+    /// An action that reports success has reached what it promises.
+    SuccessIsTrue,
+    /// Once everything is mended there is one primary that serves, and all others stream from it.
+    EndsHealthy,
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::OnePrimary => "one primary",
+            Self::NothingAcknowledgedIsLost => "nothing acknowledged is lost",
+            Self::TheFitHaveEverything => "the fit have everything",
+            Self::NothingReachableIsLeft => "nothing reachable is left",
+            Self::NothingStaleIsPromoted => "nothing stale is promoted",
+            Self::NothingDivergedStreams => "nothing diverged streams",
+            Self::NothingIsOverwritten => "nothing is overwritten",
+            Self::TheLockHolds => "the lock holds",
+            Self::ActionsEnd => "actions end",
+            Self::SuccessIsTrue => "success is true",
+            Self::EndsHealthy => "ends healthy",
+        })
+    }
+}
+
+/// A broken rule.
+#[derive(Debug, Clone)]
+pub struct Violation {
+    /// The rule.
+    pub rule: Rule,
+    /// When, in tenths of a second.
+    pub at: Tick,
+    /// What was seen.
+    pub evidence: String,
+}
+
+/// Notes a broken rule; the first one of a run counts.
+pub fn broken(world: &mut World, rule: Rule, evidence: String) {
+    world.trace(|| format!("** {rule}: {evidence}"));
+    let at = world.now;
+    world.violation.get_or_insert(Violation { rule, at, evidence });
+}
+
+fn serves(world: &World, id: HostId) -> bool {
+    world.hosts[id].on && world.hosts[id].server.phase == Phase::Primary
+}
+
+fn is_sync(world: &World) -> bool {
+    world.options.mode == ReplicationMode::Sync
+}
+
+fn has(world: &World, id: HostId, row: &Row) -> bool {
+    world.hosts[id].disk.wal.holds(row.place, row.id)
+}
+
+/// Checked after every tick.
+pub fn always(world: &mut World) {
+    let primaries: Vec<HostId> = world.ids().filter(|id| serves(world, *id)).collect();
+    if primaries.len() > 1 {
+        let names: Vec<_> = primaries.iter().map(|id| world.hosts[*id].name.as_str()).collect();
+        let evidence = format!("{} accept writes", names.join(" and "));
+        broken(world, Rule::OnePrimary, evidence);
+    }
+    for id in world.ids() {
+        let flushed = world.hosts[id].disk.wal.flushed();
+        if flushed < world.hosts[id].flushed_before {
+            let evidence = format!("the log of {} became shorter", world.hosts[id].name);
+            broken(world, Rule::NothingIsOverwritten, evidence);
+        }
+        world.hosts[id].flushed_before = flushed;
+    }
+    if is_sync(world) {
+        the_fit_have_everything(world);
+    }
+}
+
+fn the_fit_have_everything(world: &mut World) {
+    let Some(row) = world.ledger.rows.last().copied() else { return };
+    let mut faults = Vec::new();
+    for group in &world.groups {
+        let cib = &world.hosts[group.coordinator].cib;
+        if !(cib.quorum && world.hosts[group.coordinator].quorum) {
+            continue;
+        }
+        for id in &group.members {
+            let recorded = &cib.nodes[*id].data_status;
+            let fit = matches!(recorded, Some(DataStatus::StreamingSync | DataStatus::Latest));
+            if fit && !has(world, *id, &row) {
+                faults.push(format!(
+                    "{} is on record as {recorded:?} and lacks row {}, which {} acknowledged",
+                    world.hosts[*id].name, row.id, world.hosts[row.by].name
+                ));
+            }
+        }
+    }
+    if let Some(evidence) = faults.pop() {
+        broken(world, Rule::TheFitHaveEverything, evidence);
+    }
+}
+
+/// Checked when a server is told to promote.
+pub fn before_promotion(world: &mut World, id: HostId, running: &Running) {
+    stale(world, id);
+    let fetched = running.taken.0.iter().any(|a| matches!(a.step, Step::FollowPeer(_)));
+    if fetched {
+        return;
+    }
+    let ahead = world.ids().find(|other| *other != id && has_said_more(world, id, *other, running));
+    if let Some(other) = ahead {
+        let (name, other) = (&world.hosts[id].name, &world.hosts[other].name);
+        let evidence = format!("{name} is promoted without the WAL that {other} says it has");
+        broken(world, Rule::NothingReachableIsLeft, evidence);
+    }
+}
+
+/// Tells whether a peer that can be reached, and was on record as streaming until this promotion, had
+/// published before it that its WAL goes further on the same timeline.
+fn has_said_more(world: &World, id: HostId, other: HostId, running: &Running) -> bool {
+    let (own, peer) = (&world.hosts[id], &world.hosts[other]);
+    let revoked = Step::SetDataStatus(peer.name.clone(), DataStatus::Disconnected);
+    let reachable = peer.on && peer.server.accepts() && world.links.both_ways(id, other);
+    let said = peer.position.filter(|(_, since)| since + 10 <= running.began);
+    let more = said.is_some_and(|(position, _)| {
+        position.timeline.0 == own.disk.wal.timeline() && position.lsn > lsn(own.disk.wal.flushed())
+    });
+    reachable && more && running.taken.done(&revoked) && peer.known.active
+}
+
+fn stale(world: &mut World, id: HostId) {
+    if let Some((last, record, place)) = world.last_promotion
+        && !world.hosts[id].disk.wal.holds(place, record)
+    {
+        let (name, last) = (&world.hosts[id].name, &world.hosts[last].name);
+        let evidence = format!("{name} knows nothing of the promotion of {last}");
+        broken(world, Rule::NothingStaleIsPromoted, evidence);
+    }
+}
+
+/// Checked when a server has become a primary; `record` is the first one of its reign.
+pub fn at_promotion(world: &mut World, id: HostId, record: u32, place: usize) {
+    stale(world, id);
+    if is_sync(world) {
+        lacks_nothing(world, id);
+    }
+    world.trace(|| format!("{} is primary from record {record} at {place}", world.hosts[id].name));
+}
+
+fn lacks_nothing(world: &mut World, id: HostId) {
+    let lost: Vec<&Row> = world.ledger.rows.iter().filter(|row| !has(world, id, row)).collect();
+    if let Some(row) = lost.first() {
+        let (by, name) = (&world.hosts[row.by].name, &world.hosts[id].name);
+        let evidence = format!("{name} lacks {} rows, the first is {} by {by}", lost.len(), row.id);
+        broken(world, Rule::NothingAcknowledgedIsLost, evidence);
+    }
+}
+
+/// Tells whether a node has WAL that the last primary has not.
+fn diverged(world: &World, id: HostId) -> Option<HostId> {
+    let (last, ..) = world.last_promotion?;
+    let own = &world.hosts[id].disk.wal;
+    (last != id && !own.is_prefix_of(&world.hosts[last].disk.wal)).then_some(last)
+}
+
+/// Checked when a start launches the server although there is a lock.
+pub fn at_launch(world: &mut World, id: HostId, action: Action) {
+    if let Some(last) = diverged(world, id)
+        && action == Action::Start
+        && world.hosts[id].disk.lock.is_some()
+    {
+        let (name, last) = (&world.hosts[id].name, &world.hosts[last].name);
+        let evidence = format!("{name} starts past its lock, and has WAL that {last} has not");
+        broken(world, Rule::TheLockHolds, evidence);
+    }
+}
+
+/// Checked when a lock is removed.
+pub fn at_unlocking(world: &mut World, id: HostId) {
+    if let Some(last) = diverged(world, id) {
+        let (name, last) = (&world.hosts[id].name, &world.hosts[last].name);
+        let evidence = format!("{name} removes its lock, and has WAL that {last} has not");
+        broken(world, Rule::TheLockHolds, evidence);
+    }
+}
+
+/// Checked when an action ends.
+pub fn at_end(world: &mut World, id: HostId, running: &Running, outcome: Option<&Outcome>) {
+    if outcome.is_none() && world.now >= running.began + running.order.timeout {
+        let evidence = format!("{} took its whole timeout", running.order.action.name());
+        broken(world, Rule::ActionsEnd, evidence);
+    }
+    if outcome != Some(&Outcome::Success) {
+        return;
+    }
+    let server = &world.hosts[id].server;
+    let phase = server.phase;
+    let kept = match running.order.action {
+        Action::Start => server.runs() && phase != Phase::Primary,
+        Action::Stop => phase == Phase::Absent,
+        Action::Promote => phase == Phase::Primary && on_record(world, id, running.began),
+        Action::Demote => !matches!(phase, Phase::Primary | Phase::Promoting { .. }),
+        Action::Monitor
+        | Action::Notify
+        | Action::Status
+        | Action::MetaData
+        | Action::ValidateAll
+        | Action::Methods
+        | Action::Usage => true,
+    };
+    if !kept {
+        let name = running.order.action.name();
+        let evidence = format!("{name} on {} reports success in {phase:?}", world.hosts[id].name);
+        broken(world, Rule::SuccessIsTrue, evidence);
+    }
+}
+
+/// Tells whether a promoted node is on record as the latest, unless its partition is younger than the action.
+fn on_record(world: &World, id: HostId, began: Tick) -> bool {
+    let group = world.groups.iter().find(|group| group.members.contains(&id));
+    group.is_none_or(|group| {
+        let recorded = &world.hosts[group.coordinator].cib.nodes[id].data_status;
+        group.settled_at > began || *recorded == Some(DataStatus::Latest)
+    })
+}
+
+/// Says what is still amiss after everything was mended; `None`: nothing.
+pub fn amiss(world: &World) -> Option<String> {
+    let primaries: Vec<HostId> = world.ids().filter(|id| serves(world, *id)).collect();
+    let [primary] = primaries[..] else {
+        return Some(format!("{} hosts accept writes", primaries.len()));
+    };
+    for id in world.ids().filter(|id| *id != primary) {
+        let streams = world.connections.iter().any(|c| {
+            (c.standby, c.upstream) == (id, primary) && c.receiver && c.sender && c.streaming
+        });
+        let mut own = world.hosts[id].disk.wal.clone();
+        let upstream = &world.hosts[primary].disk.wal;
+        let parted = world.hosts[id].known.held
+            || own.disagrees(upstream)
+            || own.follow(upstream) != Follow::Streams;
+        if !streams && !parted {
+            return Some(format!("{} does not stream", world.hosts[id].name));
+        }
+    }
+    let recent = world.ledger.rows.last();
+    let writes = recent.is_some_and(|row| row.by == primary)
+        && world.hosts[primary].server.waiters.len() < 20;
+    (!writes).then(|| "commits wait".to_owned())
+}
+
+/// Checked at the end of a run.
+pub fn at_last(world: &mut World) {
+    if let Some(evidence) = amiss(world) {
+        broken(world, Rule::EndsHealthy, evidence);
+    }
+    let primary = world.ids().find(|id| serves(world, *id));
+    if let Some(primary) = primary.filter(|_| is_sync(world)) {
+        lacks_nothing(world, primary);
+    }
+}

@@ -1,0 +1,65 @@
+//! What a run is about: the seed decides what the caller leaves open.
+
+use pgsql_ha::model::settings::ReplicationMode;
+
+use crate::mutation::Mutation;
+
+/// Everything that makes one run.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// All chance comes from it.
+    pub seed: u64,
+    /// How many hosts, 2 to 5.
+    pub hosts: usize,
+    /// `rep_mode`: sync or async.
+    pub mode: ReplicationMode,
+    /// `no-quorum-policy=ignore`; otherwise partitions without quorum stop their resources.
+    pub ignore_quorum: bool,
+    /// `migration-threshold`.
+    pub threshold: u32,
+    /// `restart_on_promote`.
+    pub restart: bool,
+    /// The rule that is broken, if one is.
+    pub mutation: Option<Mutation>,
+    /// Say what happens.
+    pub trace: bool,
+}
+
+impl Options {
+    /// Lets the seed decide.
+    #[must_use]
+    pub fn of_seed(seed: u64) -> Self {
+        let mut chance = fastrand::Rng::with_seed(seed ^ 0x5EED);
+        let hosts = [3, 3, 3, 2, 2, 4, 5][chance.usize(..7)];
+        Self {
+            seed,
+            hosts,
+            mode: match chance.u8(..4) {
+                0 => ReplicationMode::Async,
+                1.. => ReplicationMode::Sync,
+            },
+            ignore_quorum: hosts == 2 && chance.bool(),
+            threshold: if chance.bool() { 1 } else { 3 },
+            restart: false,
+            mutation: None,
+            trace: false,
+        }
+    }
+
+    /// Returns the command that runs this again, and says what happens.
+    #[must_use]
+    pub fn replay(&self) -> String {
+        let mode = match self.mode {
+            ReplicationMode::Async => "async",
+            ReplicationMode::Sync | ReplicationMode::None | ReplicationMode::Slave => "sync",
+        };
+        let mut line = format!(
+            "cargo run -p simulation -- --seed {} --hosts {} --mode {mode}",
+            self.seed, self.hosts
+        );
+        if let Some(mutation) = self.mutation {
+            line += &format!(" --mutation {mutation}");
+        }
+        line + " --trace"
+    }
+}

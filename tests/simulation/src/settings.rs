@@ -1,0 +1,29 @@
+//! The agent's parameters, read from an environment as the agent itself reads them.
+
+use pgsql_ha::model::settings::{ReplicationMode, Settings};
+use pgsql_ha::ocf::environment::Environment;
+use pgsql_ha::ocf::settings::parse;
+
+use crate::options::Options;
+
+/// The prefix of the slots.
+pub const SLOTS: &str = "simulated";
+
+/// Returns the settings of a run.
+pub fn of(options: &Options) -> Settings {
+    let nodes: Vec<String> = (1..=options.hosts).map(|number| format!("pm{number:02}")).collect();
+    let mode = match options.mode {
+        ReplicationMode::Async => "async",
+        ReplicationMode::Sync | ReplicationMode::None | ReplicationMode::Slave => "sync",
+    };
+    let parameters = [
+        ("rep_mode", mode),
+        ("node_list", &nodes.join(" ")),
+        ("master_ip", "192.0.2.1"),
+        ("replication_slot_name", if options.seed.is_multiple_of(2) { SLOTS } else { "" }),
+        ("restart_on_promote", if options.restart { "true" } else { "false" }),
+    ];
+    let pairs = parameters.map(|(name, value)| (format!("OCF_RESKEY_{name}"), value.to_owned()));
+    let instance = ("OCF_RESOURCE_INSTANCE".to_owned(), "pgsql".to_owned());
+    parse(&Environment::from_pairs(pairs.into_iter().chain([instance]))).0
+}

@@ -1,0 +1,239 @@
+//! The whole world, and how a tick of it goes.
+
+use std::collections::VecDeque;
+
+use pgsql_ha::model::cluster::{Cluster, NoQuorumPolicy};
+use pgsql_ha::model::node::NodeName;
+use pgsql_ha::model::settings::Settings;
+use pgsql_ha::model::wal::WalPosition;
+
+use crate::agent::{self, Order, Running};
+use crate::cib::{self, Change};
+use crate::clients::{self, Ledger};
+use crate::disk::Disk;
+use crate::faults::{self, Fault};
+use crate::fencing::{self, Fence};
+use crate::invariants::{self, Violation};
+use crate::network::{self, Links};
+use crate::options::Options;
+use crate::pacemaker::{self, Group, Known};
+use crate::postgres::{self, Event, Phase, Server};
+use crate::replication::{self, Connection};
+use crate::settings;
+
+/// The number of a host, from 0.
+pub type HostId = usize;
+
+/// Time, in tenths of a second.
+pub type Tick = u64;
+
+/// How many milliseconds a tick is.
+pub const TICK_MS: u64 = 100;
+
+/// A host: what is on it, and what it believes.
+pub struct Host {
+    pub name: NodeName,
+    pub on: bool,
+    pub power_on_at: Option<Tick>,
+    pub server: Server,
+    pub disk: Disk,
+    /// Its copy of the cluster information base.
+    pub cib: Cluster,
+    /// Changes under way to that copy.
+    pub inbox: VecDeque<(Tick, Change)>,
+    /// What Pacemaker knows of the resource here.
+    pub known: Known,
+    pub agent: Option<Running>,
+    pub orders: VecDeque<Order>,
+    pub next_monitor: Tick,
+    /// It has the primary's address.
+    pub address: bool,
+    pub quorum: bool,
+    /// `wait_for_all`: has seen every host since it booted.
+    pub seen_all: bool,
+    /// How often the permanent part of its copy was changed.
+    pub epoch: u64,
+    /// Its attribute daemon is slow or refuses until then.
+    pub slow_until: Tick,
+    /// The end of WAL that it has published, and when.
+    pub position: Option<(WalPosition, Tick)>,
+    /// How long its log was a tick ago.
+    pub flushed_before: usize,
+}
+
+pub struct World {
+    pub options: Options,
+    pub settings: Settings,
+    pub chance: fastrand::Rng,
+    pub now: Tick,
+    pub hosts: Vec<Host>,
+    pub links: Links,
+    pub connections: Vec<Connection>,
+    pub groups: Vec<Group>,
+    pub fences: Vec<Fence>,
+    pub faults: Vec<Fault>,
+    pub ledger: Ledger,
+    pub next_id: u32,
+    /// The last promotion: host, and the record it began with.
+    pub last_promotion: Option<(HostId, u32, usize)>,
+    /// When the first one was.
+    pub first_promotion: Option<Tick>,
+    /// No node may be promoted for the operator's sake until then.
+    pub moved_away: Option<(HostId, Tick)>,
+    pub violation: Option<Violation>,
+    pub actions: u64,
+    pub promotions: u64,
+}
+
+impl World {
+    pub fn new(options: Options) -> Self {
+        let settings = settings::of(&options);
+        let mut chance = fastrand::Rng::with_seed(options.seed);
+        let names = settings.node_list.clone();
+        let host = |name: &NodeName| Host {
+            name: name.clone(),
+            on: true,
+            power_on_at: None,
+            server: Server::new(),
+            disk: Disk::new(),
+            cib: cib::blank(name, &names, policy(&options)),
+            inbox: VecDeque::new(),
+            known: Known::default(),
+            agent: None,
+            orders: VecDeque::new(),
+            next_monitor: 0,
+            address: false,
+            quorum: false,
+            seen_all: false,
+            epoch: 0,
+            slow_until: 0,
+            position: None,
+            flushed_before: 0,
+        };
+        let hosts = names.iter().map(host).collect();
+        Self {
+            links: Links::new(names.len()),
+            options,
+            settings,
+            faults: faults::schedule(&mut chance),
+            chance,
+            now: 0,
+            hosts,
+            connections: Vec::new(),
+            groups: Vec::new(),
+            fences: Vec::new(),
+            ledger: Ledger::default(),
+            next_id: 0,
+            last_promotion: None,
+            first_promotion: None,
+            moved_away: None,
+            violation: None,
+            actions: 0,
+            promotions: 0,
+        }
+    }
+
+    pub fn ids(&self) -> std::ops::Range<HostId> {
+        0..self.hosts.len()
+    }
+
+    pub fn id(&self, name: &NodeName) -> Option<HostId> {
+        self.hosts.iter().position(|host| host.name == *name)
+    }
+
+    pub fn trace(&self, line: impl FnOnce() -> String) {
+        if self.options.trace {
+            println!("{:>6.1}s {}", self.now as f64 * TICK_MS as f64 / 1000.0, line());
+        }
+    }
+
+    /// Lets a tenth of a second pass.
+    pub fn tick(&mut self) {
+        self.now += 1;
+        faults::strike(self);
+        network::regroup(self);
+        self.servers();
+        replication::flow(self);
+        clients::write(self);
+        cib::deliver(self);
+        fencing::act(self);
+        pacemaker::act(self);
+        let mut order: Vec<HostId> = self.ids().collect();
+        self.chance.shuffle(&mut order);
+        for host in order {
+            agent::act(self, host);
+        }
+        invariants::always(self);
+    }
+
+    fn servers(&mut self) {
+        for id in self.ids() {
+            if !self.hosts[id].on {
+                self.boot_when_due(id);
+                continue;
+            }
+            let sent = replication::all_sent(self, id);
+            let host = &mut self.hosts[id];
+            let before = host.server.phase;
+            let event = postgres::live(
+                (&mut host.server, &mut host.disk),
+                self.now,
+                &mut self.chance,
+                sent,
+                &mut self.next_id,
+            );
+            let after = self.hosts[id].server.phase;
+            if before != after {
+                self.trace(|| format!("{} server: {after:?}", self.hosts[id].name));
+            }
+            match event {
+                Some(Event::Promoted { id: record, place }) => {
+                    invariants::at_promotion(self, id, record, place);
+                    self.promotions += 1;
+                    self.first_promotion.get_or_insert(self.now);
+                    self.last_promotion = Some((id, record, place));
+                }
+                Some(Event::Ended) | None => {}
+            }
+        }
+    }
+
+    fn boot_when_due(&mut self, id: HostId) {
+        if self.hosts[id].power_on_at.is_some_and(|at| self.now >= at) {
+            self.hosts[id].power_on_at = None;
+            self.hosts[id].on = true;
+            self.links.changed(self.now);
+            self.trace(|| format!("{} boots", self.hosts[id].name));
+        }
+    }
+
+    /// Cuts a host's power: what was flushed stays, and what the cluster wrote for ever.
+    pub fn power_off(&mut self, id: HostId) {
+        if !self.hosts[id].on {
+            return;
+        }
+        self.trace(|| format!("{} loses power", self.hosts[id].name));
+        let names = self.settings.node_list.clone();
+        let host = &mut self.hosts[id];
+        host.on = false;
+        host.disk.wal.lose_unflushed();
+        host.disk.consistent_at = host.disk.consistent_at.min(host.disk.wal.flushed());
+        host.server.die(Phase::Absent);
+        host.agent = None;
+        host.orders.clear();
+        cib::catch_up(host);
+        host.known = Known::default();
+        host.address = false;
+        host.quorum = false;
+        host.seen_all = false;
+        host.position = None;
+        host.slow_until = 0;
+        cib::forget_status(&mut host.cib, &names);
+        self.links.changed(self.now);
+        replication::forget(self, id);
+    }
+}
+
+const fn policy(options: &Options) -> NoQuorumPolicy {
+    if options.ignore_quorum { NoQuorumPolicy::Ignore } else { NoQuorumPolicy::Respect }
+}
