@@ -24,15 +24,16 @@ const POSITIONS: Duration = Duration::from_secs(1);
 /// How long it waits for a connection to a peer that has WAL beyond ours.
 const CONNECTION: Duration = Duration::from_secs(10);
 
-/// Standbys on other nodes that run now and keep running through this transition.
+/// Standbys on other nodes that run now and keep running through this transition: one that it restarts
+/// has been started again before anybody is promoted.
 fn running_peers<'a>(
     settings: &'a Settings,
     seen: &'a Observation,
     cluster: &'a Cluster,
 ) -> impl Iterator<Item = &'a ClusterNode> {
-    members(settings, cluster)
-        .filter(|node| node.role == ClusterRole::Unpromoted)
-        .filter(|node| !seen.notification.stop.contains(&node.name))
+    members(settings, cluster).filter(|node| node.role == ClusterRole::Unpromoted).filter(|node| {
+        !seen.notification.stop.contains(&node.name) || seen.notification.start.contains(&node.name)
+    })
 }
 
 /// Fetches WAL that a running peer has beyond ours.

@@ -81,6 +81,18 @@ fn promote_fetches_wal_that_a_peer_has_beyond_ours() {
 }
 
 #[test]
+fn promote_fetches_from_a_peer_that_this_transition_has_restarted_and_not_from_one_that_it_stops() {
+    for (restarted, fetches) in [(true, true), (false, false)] {
+        let mut scene = Scene::standby(Sync, "pm01");
+        scene.node("pm03").wal_position = Some(position(1, END.0 + 8));
+        scene.seen.notification.stop = vec![node("pm03")];
+        scene.seen.notification.start = if restarted { vec![node("pm03")] } else { Vec::new() };
+        let (steps, _) = scene.run(Action::Promote);
+        assert_eq!(steps.contains(&Step::FollowPeer(node("pm03"))), fetches, "{steps:?}");
+    }
+}
+
+#[test]
 fn before_postgresql_13_a_candidate_restarts_to_fetch_wal_and_only_then() {
     let mut scene = Scene::standby(Sync, "pm02");
     scene.seen.instance.conninfo_reloads = false;
