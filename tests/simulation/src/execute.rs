@@ -21,6 +21,9 @@ pub fn execute(
 ) -> Result<(), String> {
     match step {
         Step::PrepareDirectories | Step::Warn(_) | Step::NoteSyncBaseline(..) => Ok(()),
+        Step::RecoverAlone | Step::CheckpointPrimary(_) | Step::Rewind(..) => {
+            Err("not modelled".into())
+        }
         Step::WriteStandbySettings => {
             let disk = &mut world.hosts[id].disk;
             disk.target = Some(Target::Address);

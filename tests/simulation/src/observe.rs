@@ -9,8 +9,9 @@ use pgsql_ha::model::instance::{
     Refusal, SlotRow, StandbyReport,
 };
 use pgsql_ha::model::observation::{ActionTime, ClusterView, Observation};
+use pgsql_ha::model::rejoin::Evidence;
 use pgsql_ha::model::settings::ReplicationMode;
-use pgsql_ha::model::wal::{Timeline, WalPosition};
+use pgsql_ha::model::wal::{Timeline, WalLayout, WalPosition};
 
 use crate::agent::Running;
 use crate::disk::Target;
@@ -35,10 +36,18 @@ pub fn observe(world: &mut World, id: HostId, running: &mut Running) -> Option<O
         instance: instance(world, id, running, answer),
         files: if running.needs.files { files(world, id) } else { Files::default() },
         cluster: cluster_view(running),
+        evidence: Some(unproven()),
         notification: running.order.notification.clone(),
         probe: running.order.probe,
         taken: running.taken.clone(),
     })
+}
+
+/// The comparison of the data with the primary's history, which is not modelled: nothing is proven, so
+/// that the lock holds.
+fn unproven() -> Evidence {
+    let error = "not modelled";
+    Evidence { own: Err(error.to_owned()), primary: Err(error.to_owned()) }
 }
 
 const fn ticks(ticks: Tick) -> Duration {
@@ -142,6 +151,9 @@ fn instance(world: &World, id: HostId, running: &Running, answer: Answer) -> Ins
         state: host.disk.control.clone(),
         timeline: Timeline(host.disk.wal.timeline()),
         checkpoint: lsn(host.disk.consistent_at),
+        min_recovery: None,
+        can_rewind: false,
+        layout: WalLayout { page: 8192, segment: 16 << 20 },
     });
     Instance {
         data_directory: DataDirectory::Present,
@@ -163,6 +175,7 @@ fn files(world: &World, id: HostId) -> Files {
             && disk.mark
             && (disk.names.is_some() || !sync),
         standby_mark: disk.mark,
+        rewinding: None,
     }
 }
 
