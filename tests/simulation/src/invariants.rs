@@ -31,7 +31,7 @@ pub enum Rule {
     NothingDivergedStreams,
     /// Nothing that was flushed is ever overwritten.
     NothingIsOverwritten,
-    /// A lock is passed or removed only by data that has not diverged.
+    /// A lock is passed or removed only by data that has not diverged, or that cannot be promoted.
     TheLockHolds,
     /// Every action ends in its time.
     ActionsEnd,
@@ -197,11 +197,18 @@ fn diverged(world: &World, id: HostId) -> Option<HostId> {
     (last != id && !own.is_prefix_of(&world.hosts[last].disk.wal)).then_some(last)
 }
 
-/// Checked when a start launches the server although there is a lock.
+/// Checked when a start launches the server although there is a lock. A node that is on record as out of
+/// date may: it is not promoted, and the other rules watch that it does not stream.
 pub fn at_launch(world: &mut World, id: HostId, action: Action) {
+    let host = &world.hosts[id];
+    let out_of_date = matches!(
+        host.cib.nodes[id].data_status,
+        Some(DataStatus::Disconnected | DataStatus::Other(_))
+    );
     if let Some(last) = diverged(world, id)
         && action == Action::Start
-        && world.hosts[id].disk.lock.is_some()
+        && host.disk.lock.is_some()
+        && !out_of_date
     {
         let (name, last) = (&world.hosts[id].name, &world.hosts[last].name);
         let evidence = format!("{name} starts past its lock, and has WAL that {last} has not");

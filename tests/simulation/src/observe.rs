@@ -126,6 +126,8 @@ fn told(world: &World, id: HostId) -> Answer {
                     streaming: true,
                     timeline: Some(Timeline(disk.wal.timeline())),
                 }),
+                // A standby that cannot follow stays as it is: bringing it back is not modelled.
+                left_at: None,
                 primary_conninfo: None,
                 conninfo_overridden: false,
                 synchronous_standby_names: names,
