@@ -13,7 +13,7 @@ use crate::model::observation::Observation;
 use crate::model::status::ReceiverStatus;
 use crate::model::step::{ShutdownMode, Step};
 use crate::model::sync_names::SyncNames;
-use crate::model::wal::{Lsn, WalPosition};
+use crate::model::wal::{Lsn, PublishedPosition, WalPosition};
 use crate::pacemaker::PacemakerError;
 use crate::pacemaker::attribute::Attribute;
 use crate::postgres::server_log::Mark;
@@ -83,29 +83,29 @@ pub fn execute(world: &mut World, step: &Step, seen: &Observation) -> Result<(),
         Step::RecoverAlone => rewind::recover_alone(settings, user, world.clock.deadline)?,
         Step::CheckpointPrimary(address) => checkpoint(world, version?, address)?,
         Step::Rewind(primary, address) => rewind_to(world, version?, primary, address)?,
-        Step::CreateSlot(slot) => {
-            world.session.create_slot(slot, world.clock.deadline)?;
-            info!("PostgreSQL creates the replication slot({slot}).");
-        }
+        Step::CreateSlot(_) | Step::AdvanceSlot(..) | Step::DropSlot(..) => keep_slot(world, step)?,
         Step::RestartReceiver => world.session.restart_receiver(world.clock.deadline)?,
         Step::Warn(concern) if concern.is_grave() => warn!("{concern}"),
         Step::Warn(concern) => info!("{concern}"),
-        Step::NoteSyncBaseline(node, lsn) => {
-            debug!("{node} is synchronous once it has everything up to {lsn}");
-        }
+        Step::NoteSyncBaseline(node, lsn) => debug!("{node} is synchronous with all WAL to {lsn}"),
         Step::SetStatus(node, status) => {
             let old = node_of(seen, node).and_then(|node| node.status.as_ref());
-            set(world, Attribute::Status, node, Some((shown(old), status.to_string())))?;
+            change(world, Attribute::Status, node, old, Some(status))?;
         }
         Step::SetDataStatus(node, status) => {
             let old = node_of(seen, node).and_then(|node| node.data_status.as_ref());
-            set(world, Attribute::DataStatus, node, Some((shown(old), status.to_string())))?;
+            change(world, Attribute::DataStatus, node, old, Some(status))?;
         }
         Step::SetScore(node, score) => {
             let old = node_of(seen, node).and_then(|node| node.score.as_ref());
-            set(world, Attribute::PromotionScore, node, Some((shown(old), score.to_string())))?;
+            change(world, Attribute::PromotionScore, node, old, Some(score))?;
         }
-        Step::SetPosition(position) => publish_position(world, *position)?,
+        Step::SetSyncQuorum(record) => {
+            let old = node_of(seen, &world.local).and_then(|node| node.sync_quorum.as_ref());
+            change(world, Attribute::SyncQuorum, &world.local, old, record.as_ref())?;
+        }
+        Step::SetPosition(position) => publish_position(world, position.map(|p| (p, false)))?,
+        Step::SetFinalPosition(position) => publish_position(world, Some((*position, true)))?,
         Step::SetBaseline(lsn) => set_own(world, Attribute::Baseline, lsn.map(Lsn::to_attribute))?,
         Step::SetReceiverStatus(status) => publish_receiver(world, *status)?,
     }
@@ -126,6 +126,24 @@ fn rewind_to(
     Ok(rewind::rewind(&standby, primary, world.clock.deadline)?)
 }
 
+/// Creates, moves on or drops a slot.
+fn keep_slot(world: &mut World, step: &Step) -> Result<(), StepError> {
+    let deadline = world.clock.deadline;
+    match step {
+        Step::CreateSlot(slot) => {
+            world.session.create_slot(slot, deadline)?;
+            info!("PostgreSQL creates the replication slot({slot}).");
+        }
+        Step::AdvanceSlot(slot, to) => world.session.advance_slot(slot, *to, deadline)?,
+        Step::DropSlot(slot, reason) => {
+            world.session.drop_slot(slot, deadline)?;
+            warn!("Dropped the replication slot({slot}): {reason}.");
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
 fn publish_receiver(world: &World, status: Option<ReceiverStatus>) -> Result<(), StepError> {
     if status == Some(ReceiverStatus::Error) {
         warn!("wal receiver process is not running");
@@ -135,10 +153,6 @@ fn publish_receiver(world: &World, status: Option<ReceiverStatus>) -> Result<(),
 
 fn node_of<'a>(seen: &'a Observation, name: &NodeName) -> Option<&'a ClusterNode> {
     seen.cluster.seen().and_then(|cluster| cluster.node(name))
-}
-
-fn shown(old: Option<&impl ToString>) -> String {
-    old.map(ToString::to_string).unwrap_or_default()
 }
 
 /// Writes an attribute, old and new value in the words that log converters look for.
@@ -151,7 +165,7 @@ fn set(
     let resource = &world.settings.resource;
     let name = attribute.name(resource);
     let deadline = match attribute {
-        Attribute::Status | Attribute::DataStatus => {
+        Attribute::Status | Attribute::DataStatus | Attribute::SyncQuorum => {
             if let Some((old, new)) = &change {
                 info!("Changing {name} on {node} : {old}->{new}.");
             }
@@ -172,14 +186,31 @@ fn set(
     Ok(world.tools.set_attribute(resource, attribute, node, value, deadline)?)
 }
 
-/// Publishes the end of this node's WAL: with its timeline for this agent, without it under the
-/// name that the stock agent reads.
-fn publish_position(world: &World, position: Option<WalPosition>) -> Result<(), StepError> {
-    if let Some(position) = position {
-        info!("{} xlog location : {}", world.local, position.lsn.to_attribute());
+/// Changes an attribute that is in the log with its old value.
+fn change<T: ToString>(
+    world: &World,
+    attribute: Attribute,
+    node: &NodeName,
+    old: Option<&T>,
+    new: Option<&T>,
+) -> Result<(), StepError> {
+    let old = old.map(ToString::to_string).unwrap_or_default();
+    set(world, attribute, node, new.map(|new| (old, new.to_string())))
+}
+
+/// Publishes the end of this node's WAL, and whether it is final: with its timeline for this agent,
+/// without it under the name that the stock agent reads.
+fn publish_position(
+    world: &World,
+    published: Option<(WalPosition, bool)>,
+) -> Result<(), StepError> {
+    let published = published.map(|(position, is_final)| PublishedPosition { position, is_final });
+    let lsn = published.map(|published| published.position.lsn.to_attribute());
+    if let Some(lsn) = &lsn {
+        info!("{} xlog location : {lsn}", world.local);
     }
-    set_own(world, Attribute::WalPosition, position.map(|position| position.to_string()))?;
-    set_own(world, Attribute::XlogLocation, position.map(|position| position.lsn.to_attribute()))
+    set_own(world, Attribute::WalPosition, published.map(|published| published.to_string()))?;
+    set_own(world, Attribute::XlogLocation, lsn)
 }
 
 /// Writes or removes an attribute of the local node that nobody wants to see in the log.

@@ -4,6 +4,7 @@
 
 mod evidence;
 mod own_files;
+mod server;
 
 use std::time::Duration;
 
@@ -20,10 +21,13 @@ use crate::model::verdict::Reason;
 use crate::model::wal::{Timeline, WalPosition};
 use crate::pacemaker::attribute::Attribute;
 use crate::postgres::version::Version;
-use crate::postgres::{control_data, postmaster, server_log, standby, wal_directory};
+use crate::postgres::{
+    control_data, disk as disks, postmaster, server_log, standby, wal_directory,
+};
 use crate::world::World;
 use evidence::Inquiry;
 use own_files::files;
+use server::{disk, find_postmaster};
 
 /// How long the cluster information base may take to answer. It takes some milliseconds; an action
 /// that can do without it does not wait longer.
@@ -213,7 +217,7 @@ impl Observer {
             Ok(answers) => {
                 for node in &mut cluster.nodes {
                     let answer = answers.iter().find(|(name, _)| *name == node.name);
-                    node.wal_position = answer.and_then(|(_, value)| value.parse().ok());
+                    node.publish(answer.and_then(|(_, value)| value.parse().ok()));
                 }
             }
             Err(error) => debug!("the attribute daemon does not answer: {error}"),
@@ -242,8 +246,9 @@ impl Observer {
         let last_fatal = world.log_mark.as_ref().filter(|_| died).and_then(|mark| {
             server_log::last_fatal(&world.settings, &world.user, mark, world.clock.deadline)
         });
+        let disk = disk(world, !gone && self.action == Action::Monitor && !self.probe);
         let conninfo_reloads = world.version.is_none_or(Version::primary_conninfo_reloads);
-        Instance { data_directory, postmaster, answer, control, conninfo_reloads, last_fatal }
+        Instance { data_directory, postmaster, answer, disk, control, conninfo_reloads, last_fatal }
     }
 
     fn ask(&self, world: &mut World) -> Answer {
@@ -278,6 +283,9 @@ impl Observer {
             for row in &mut report.standbys {
                 row.shares_history = began.is_none() || row.sent_lsn > began;
             }
+            if !settings.policy.slot_expire.is_zero() {
+                disks::note_idle(settings, user, &mut report.slots);
+            }
         }
         let settings = &world.settings;
         let plain = !settings.is_replication();
@@ -309,13 +317,4 @@ fn left_at(world: &World, version: Version, timeline: Timeline) -> Option<WalPos
     let newest = wal_directory::newest_history(&world.settings, &world.user, version)?;
     let lsn = newest.fork_point(timeline)?;
     Some(WalPosition { timeline: newest.timeline, lsn })
-}
-
-/// Finds the postmaster. A process table that cannot be read proves nothing, so that the instance
-/// is not called absent for it.
-fn find_postmaster(world: &World) -> Postmaster {
-    postmaster::find(&world.settings, &world.user).unwrap_or_else(|error| {
-        log::error!("cannot look for PostgreSQL's processes: {error}");
-        Postmaster::Unknown
-    })
 }

@@ -10,13 +10,18 @@ use crate::model::status::DataStatus;
 pub(super) fn is_fit(mode: ReplicationMode, recorded: Option<&DataStatus>) -> bool {
     match recorded {
         None | Some(DataStatus::Latest | DataStatus::StreamingSync) => true,
+        // Whether it has every acknowledged commit is for `quorum` to say.
+        Some(DataStatus::StreamingQuorum) => mode.is_replication(),
         Some(DataStatus::StreamingAsync) => match mode {
             ReplicationMode::Async => true,
             ReplicationMode::Sync | ReplicationMode::None | ReplicationMode::Slave => false,
         },
-        Some(DataStatus::StreamingPotential | DataStatus::Other(_) | DataStatus::Disconnected) => {
-            false
-        }
+        Some(
+            DataStatus::StreamingBehind
+            | DataStatus::StreamingPotential
+            | DataStatus::Other(_)
+            | DataStatus::Disconnected,
+        ) => false,
     }
 }
 
@@ -27,13 +32,16 @@ mod tests {
     #[test]
     fn only_data_with_every_acknowledged_commit_is_fit_in_sync_mode() {
         use DataStatus::{
-            Disconnected, Latest, Other, StreamingAsync, StreamingPotential, StreamingSync,
+            Disconnected, Latest, Other, StreamingAsync, StreamingBehind, StreamingPotential,
+            StreamingQuorum, StreamingSync,
         };
         let table = [
             (None, true, true),
             (Some(Latest), true, true),
             (Some(StreamingSync), true, true),
             (Some(StreamingAsync), false, true),
+            (Some(StreamingQuorum), true, true),
+            (Some(StreamingBehind), false, false),
             (Some(StreamingPotential), false, false),
             (Some(Other("CATCHUP|ASYNC".into())), false, false),
             (Some(Disconnected), false, false),

@@ -6,6 +6,7 @@ use super::candidate::is_fit;
 use super::election::members;
 use super::fail;
 use super::ladder::bring_down;
+use super::quorum::{Proof, is_voter, proof};
 use super::start::bring_up;
 use crate::model::cluster::{Cluster, ClusterNode, ClusterRole};
 use crate::model::instance::{Answer, StandbyReport};
@@ -47,7 +48,10 @@ pub(super) fn wal_of_peers(
     report: &StandbyReport,
     cluster: &Cluster,
 ) -> Option<Verdict> {
-    let trusted = |node: &&ClusterNode| node.data_status != Some(DataStatus::Disconnected);
+    let timeline = report.timeline;
+    let votes = |node: &ClusterNode| is_voter(cluster, timeline, &node.name);
+    let trusted =
+        |node: &&ClusterNode| node.data_status != Some(DataStatus::Disconnected) || votes(node);
     let peers: Vec<_> = running_peers(settings, seen, cluster).filter(trusted).collect();
     let silent: Vec<_> =
         peers.iter().filter(|p| p.wal_position.is_none()).map(|p| p.name.clone()).collect();
@@ -61,9 +65,10 @@ pub(super) fn wal_of_peers(
         .filter(|(_, theirs)| theirs.timeline == mine.timeline && theirs.lsn > mine.lsn)
         .max_by_key(|(_, theirs)| theirs.lsn);
     let (peer, theirs) = ahead?;
+    let refusal = || fail(Failure::PeerAhead(peer.name.clone(), theirs, mine));
     // The restart that it takes before version 13 would be mistaken for the one that promotes.
     if settings.restart_on_promote && !seen.instance.conninfo_reloads {
-        return without_wal_of(settings, &peer.name, peer.data_status.as_ref(), theirs, mine);
+        return needed(settings, peer, votes(peer)).then(refusal);
     }
     let follow = Step::FollowPeer(peer.name.clone());
     match seen.taken.last(&follow) {
@@ -71,7 +76,7 @@ pub(super) fn wal_of_peers(
         Some(attempt) if seen.time.elapsed < attempt.ended + patience(seen, report) => {
             Some(Verdict::Wait(Reason::WalOfPeer(peer.name.clone(), theirs)))
         }
-        Some(_) => without_wal_of(settings, &peer.name, peer.data_status.as_ref(), theirs, mine),
+        Some(_) => needed(settings, peer, votes(peer)).then(refusal),
     }
 }
 
@@ -102,13 +107,32 @@ fn patience(seen: &Observation, report: &StandbyReport) -> Duration {
 
 /// A peer is ahead and its WAL did not come. What nobody acknowledged is not worth an outage; what
 /// a client may have been told is.
-fn without_wal_of(
+fn needed(settings: &Settings, peer: &ClusterNode, votes: bool) -> bool {
+    votes || is_fit(settings.rep_mode, peer.data_status.as_ref())
+}
+
+/// Holds a candidate back whose right rests on a quorum of which too few are seen. A voter is seen when
+/// its position is final, and what it has beyond ours can be fetched.
+pub(super) fn unproven(
     settings: &Settings,
-    peer: &NodeName,
-    recorded: Option<&DataStatus>,
-    theirs: WalPosition,
-    mine: WalPosition,
+    seen: &Observation,
+    report: &StandbyReport,
+    cluster: &Cluster,
 ) -> Option<Verdict> {
-    is_fit(settings.rep_mode, recorded)
-        .then(|| fail(Failure::PeerAhead(peer.clone(), theirs, mine)))
+    let mine = report.position();
+    let counts = |node: &ClusterNode, theirs: WalPosition| {
+        let running = || running_peers(settings, seen, cluster).any(|peer| peer.name == node.name);
+        node.position_is_final && (theirs.lsn <= mine.lsn || running())
+    };
+    match proof(settings, cluster, mine, counts) {
+        Proof::Given => None,
+        Proof::NoVoter => Some(fail(Failure::DataOutOfDate(DataStatus::StreamingQuorum))),
+        Proof::Unseen(nodes) if seen.time.elapsed < POSITIONS => {
+            Some(Verdict::Wait(Reason::Positions(nodes)))
+        }
+        Proof::Unseen(nodes) => {
+            let names: Vec<_> = nodes.iter().map(NodeName::as_str).collect();
+            Some(fail(Failure::QuorumUnseen(names.join(", "))))
+        }
+    }
 }

@@ -8,11 +8,12 @@ use super::start::bring_up;
 use super::stop::record_stopped;
 use super::{SUCCESS, fail, try_once};
 use crate::model::cluster::{Cluster, Membership};
+use crate::model::concern::Concern;
 use crate::model::instance::{Answer, ControlState, Postmaster};
 use crate::model::observation::Observation;
 use crate::model::settings::Settings;
 use crate::model::status::{InstanceStatus, PromotionScore};
-use crate::model::step::{Concern, ShutdownMode, Step};
+use crate::model::step::{ShutdownMode, Step};
 use crate::model::verdict::{Failure, Outcome, Verdict};
 
 /// The least time that a clean shutdown is given. Users set `stop_escalate=0` so that a failing

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use super::candidate::is_fit;
+use super::quorum::{Proof, proof};
 use super::sync_policy::quorum_counts;
 use crate::model::cluster::{Cluster, ClusterNode, ClusterRole, Membership};
 use crate::model::node::NodeName;
@@ -37,6 +38,11 @@ pub(super) fn standing(settings: &Settings, cluster: &Cluster, mine: WalPosition
     }
     if let Some((peer, _)) = later_timeline(settings, cluster, mine) {
         return Standing::Behind(peer.name.clone());
+    }
+    match proof(settings, cluster, mine, |_, _| true) {
+        Proof::Given => {}
+        Proof::NoVoter => return Standing::Unfit(DataStatus::StreamingQuorum),
+        Proof::Unseen(nodes) => return Standing::Awaiting(nodes),
     }
     let peers: Vec<_> = members(settings, cluster)
         .filter(|node| is_fit(settings.rep_mode, node.data_status.as_ref()))
@@ -96,7 +102,9 @@ pub(super) fn later_timeline<'a>(
 fn is_awaited(mode: ReplicationMode, peer: &ClusterNode, mine: Option<&DataStatus>) -> bool {
     let complete = match mode {
         ReplicationMode::Sync => {
-            matches!(mine, Some(DataStatus::StreamingSync | DataStatus::Latest))
+            // Of a quorum enough has been seen by now.
+            use DataStatus::{Latest, StreamingQuorum, StreamingSync};
+            matches!(mine, Some(StreamingSync | StreamingQuorum | Latest))
         }
         ReplicationMode::Async | ReplicationMode::None | ReplicationMode::Slave => {
             mine == Some(&DataStatus::Latest)

@@ -7,12 +7,13 @@ use super::start::another_is_promoted;
 use super::sync_policy::quorum_counts;
 use super::{fail, rejoin, try_once};
 use crate::model::cluster::{Cluster, Membership};
+use crate::model::concern::Concern;
 use crate::model::node::NodeName;
 use crate::model::observation::Observation;
 use crate::model::rejoin::Resync;
 use crate::model::settings::{Rejoin, Settings};
 use crate::model::status::DataStatus;
-use crate::model::step::{Concern, Step};
+use crate::model::step::Step;
 use crate::model::verdict::{Failure, Verdict};
 
 /// Holds a node back whose data may not be part of the primary's history.
@@ -76,7 +77,11 @@ fn has_streamed_since(settings: &Settings, cluster: &Cluster) -> bool {
     let streamed = matches!(
         recorded,
         Some(
-            DataStatus::StreamingSync | DataStatus::StreamingAsync | DataStatus::StreamingPotential
+            DataStatus::StreamingSync
+                | DataStatus::StreamingQuorum
+                | DataStatus::StreamingAsync
+                | DataStatus::StreamingBehind
+                | DataStatus::StreamingPotential
         )
     );
     streamed && !settings.restart_on_promote

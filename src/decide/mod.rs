@@ -7,18 +7,23 @@ mod candidate;
 mod catch_up;
 mod demote;
 mod election;
+mod grants;
 mod held_back;
 mod ladder;
 mod monitor;
+mod names;
 mod notify;
 mod promote;
 mod publish;
+mod quorum;
 mod rejoin;
+mod slots;
 mod start;
 mod stop;
 mod sync_policy;
 #[cfg(test)]
 mod tests;
+mod voters;
 
 use crate::model::action::Action;
 use crate::model::observation::{ClusterView, Observation};

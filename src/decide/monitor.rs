@@ -2,10 +2,11 @@
 
 use super::election::{Standing, standing};
 use super::publish::publish;
-use super::{SUCCESS, fail, try_once};
+use super::{SUCCESS, fail, slots, try_once};
 use std::time::Duration;
 
 use crate::model::cluster::{Cluster, ClusterNode, ClusterRole, Membership};
+use crate::model::concern::Concern;
 use crate::model::instance::{
     Answer, DataDirectory, Postmaster, PrimaryReport, Refusal, StandbyReport,
 };
@@ -13,7 +14,7 @@ use crate::model::node::NodeName;
 use crate::model::observation::Observation;
 use crate::model::settings::{Rejoin, ReplicationMode, Settings};
 use crate::model::status::{DataStatus, InstanceStatus, PromotionScore, ReceiverStatus};
-use crate::model::step::{Concern, Step};
+use crate::model::step::Step;
 use crate::model::verdict::{Failure, Outcome, Reason, Verdict};
 use crate::model::wal::WalPosition;
 
@@ -166,6 +167,7 @@ fn standby(settings: &Settings, seen: &Observation, report: &StandbyReport) -> V
     receiver_status(settings, seen, Some(receiver))
         .or_else(|| try_once(seen, lock_no_longer_needed(seen, report)))
         .or_else(|| try_once(seen, follow_the_address_again(seen)))
+        .or_else(|| try_once(seen, slots::of_a_standby(settings, seen, cluster, report)))
         .or_else(|| match cluster.primary() {
             Some(primary) if primary.name != cluster.local => {
                 followed(seen, cluster, report, &primary.name)
@@ -222,6 +224,10 @@ fn followed(
     }
     if me.data_status == Some(DataStatus::Disconnected) || is_silent(me) {
         steps.extend(alone(me));
+    }
+    if me.position_is_final {
+        // It was for a promotion that is over, or was given up.
+        steps.push(Step::SetPosition(None));
     }
     if !report.is_streaming() {
         steps.push(Step::Warn(Concern::NotStreaming(primary.clone())));

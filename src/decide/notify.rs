@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::monitor::{stand_for_election, usurps};
 use super::publish::publish;
+use super::quorum::record_of;
 use super::{SUCCESS, try_once};
 use crate::model::cluster::{Cluster, Membership};
 use crate::model::instance::{Answer, Postmaster, StandbyReport};
@@ -17,7 +18,8 @@ use crate::model::status::{InstanceStatus, PromotionScore};
 use crate::model::step::Step;
 use crate::model::verdict::{Reason, Verdict};
 
-/// How long the standbys of a new cluster wait for each other's WAL positions.
+/// How long the standbys of a new cluster wait for each other's WAL positions, and one that has just
+/// been started for its own end of WAL.
 const POSITIONS: Duration = Duration::from_secs(2);
 
 /// Decides `notify`.
@@ -26,7 +28,7 @@ pub(super) fn notify(settings: &Settings, seen: &Observation) -> Verdict {
         return SUCCESS;
     };
     match event {
-        (NotificationType::Pre, NotifiedOperation::Promote) => before_promotion(seen),
+        (NotificationType::Pre, NotifiedOperation::Promote) => before_promotion(seen, cluster),
         (NotificationType::Post, NotifiedOperation::Promote) => after_promotion(seen, cluster),
         (NotificationType::Post, NotifiedOperation::Demote) => after_demotion(seen, cluster),
         (NotificationType::Post, NotifiedOperation::Start) => {
@@ -60,13 +62,22 @@ fn local_standby(seen: &Observation) -> Option<&StandbyReport> {
 }
 
 /// Every standby says how far its WAL goes, so that the one to be promoted can fetch what it lacks.
-fn before_promotion(seen: &Observation) -> Option<Verdict> {
+fn before_promotion(seen: &Observation, cluster: &Cluster) -> Option<Verdict> {
     let report = local_standby(seen)?;
     // The end of WAL may still move while the last of it is replayed; the first word is enough,
     // for a candidate compares it with what it has itself.
-    let said =
-        seen.taken.0.iter().any(|attempt| matches!(attempt.step, Step::SetPosition(Some(_))));
-    (!said).then(|| Verdict::Do(Step::SetPosition(Some(report.position()))))
+    let says = |step: &Step| matches!(step, Step::SetPosition(Some(_)) | Step::SetFinalPosition(_));
+    let said = seen.taken.0.iter().any(|attempt| says(&attempt.step));
+    let position = report.position();
+    let step = match record_of(cluster, position.timeline) {
+        None => Step::SetPosition(Some(position)),
+        Some(_) if report.own_wal_read => Step::SetFinalPosition(position),
+        Some(_) if !said && seen.time.elapsed < POSITIONS => {
+            return Some(Verdict::Wait(Reason::ServerStarts));
+        }
+        Some(_) => Step::SetPosition(Some(position)),
+    };
+    (!said).then_some(Verdict::Do(step))
 }
 
 fn after_promotion(seen: &Observation, cluster: &Cluster) -> Option<Verdict> {

@@ -1,18 +1,18 @@
 //! Promote: fetch what reachable peers have beyond us, record, lock, promote, make slots.
 
 use super::candidate::is_fit;
-use super::catch_up::{restart_to_follow, wal_of_peers};
+use super::catch_up::{restart_to_follow, unproven, wal_of_peers};
 use super::election::later_timeline;
 use super::held_back::half_rewound;
 use super::ladder::bring_down;
+use super::names::settled;
 use super::start::{bring_up, once_or_fail};
-use super::sync_policy::record_is_binding;
-use super::{SUCCESS, fail, insist, try_once, without_cluster};
+use super::sync_policy::{initial_names, record_is_binding};
+use super::{SUCCESS, fail, insist, slots, try_once, without_cluster};
 use crate::model::cluster::{Cluster, ClusterNode, Membership};
 use crate::model::instance::{Answer, Postmaster, PrimaryReport, Refusal, StandbyReport};
 use crate::model::observation::{Attempt, Observation};
 use crate::model::settings::{ReplicationMode, Settings};
-use crate::model::slot::SlotName;
 use crate::model::status::{DataStatus, InstanceStatus, PromotionScore};
 use crate::model::step::Step;
 use crate::model::sync_names::SyncNames;
@@ -88,12 +88,14 @@ fn standby(
     };
     half_rewound(settings, seen)
         .or_else(|| later_history(settings, cluster, report))
+        .or_else(|| if begun { None } else { unproven(settings, seen, report, cluster) })
         .or_else(fetched)
         .or_else(|| unbound(settings, cluster))
         .or_else(|| insist(seen, revoke_all_others(settings, cluster)))
         .or_else(|| insist(seen, claim(cluster)))
         .or_else(|| try_once(seen, scores_and_baseline(settings, report, cluster)))
         .or_else(|| insist(seen, prepare(settings, seen, report)))
+        .or_else(|| commits_wait(settings, seen, report))
         .or_else(|| match settings.restart_on_promote {
             true => bring_down(seen, settings.stop_escalate_in_slave),
             false => once_or_fail(seen, [Some(Step::PromoteServer)]),
@@ -172,12 +174,32 @@ fn prepare(settings: &Settings, seen: &Observation, report: &StandbyReport) -> V
     if seen.files.lock.is_none() {
         steps.push(Step::CreateLock(Timeline(report.timeline.0.saturating_add(1))));
     }
-    let nobody = Some(SyncNames::nobody());
-    if settings.rep_mode == ReplicationMode::Sync && seen.files.sync_names != nobody {
-        steps.push(Step::WriteSyncNames(SyncNames::nobody()));
+    let initial = initial_names(settings, &seen.local);
+    if settings.rep_mode == ReplicationMode::Sync
+        && seen.files.sync_names.as_ref() != Some(&initial)
+    {
+        steps.push(Step::WriteSyncNames(initial));
         steps.push(Step::Reload);
     }
     steps
+}
+
+/// With `sync_availability=strict` no commit may be acknowledged before one waits for a standby: the
+/// names are in force before the server takes writes.
+fn commits_wait(
+    settings: &Settings,
+    seen: &Observation,
+    report: &StandbyReport,
+) -> Option<Verdict> {
+    let initial = initial_names(settings, &seen.local);
+    let in_force = SyncNames::parse(&report.synchronous_standby_names) == initial;
+    if !settings.is_strict() || in_force && settled(seen, report.commits_obey) {
+        return None;
+    }
+    Some(match in_force || seen.taken.tried(&Step::Reload) {
+        true => Verdict::Wait(Reason::ReloadTakesEffect),
+        false => Verdict::Do(Step::Reload),
+    })
 }
 
 /// Tells whether `restart_on_promote` has begun to restart the server.
@@ -226,7 +248,7 @@ fn finish(
     // A primary that accepts writes is a success even without a slot or a lock.
     insist(seen, claim(cluster))
         .or_else(|| try_once(seen, lock(seen, report)))
-        .or_else(|| try_once(seen, slots(settings, report, cluster)))
+        .or_else(|| try_once(seen, slots::missing(settings, cluster, &report.slots, |_| true)))
         .or_else(|| try_once(seen, announce(cluster)))
         .unwrap_or(SUCCESS)
 }
@@ -234,15 +256,6 @@ fn finish(
 fn lock(seen: &Observation, report: &PrimaryReport) -> Option<Step> {
     let noted = seen.files.lock.and_then(|lock| lock.timeline);
     (noted != Some(report.timeline)).then_some(Step::CreateLock(report.timeline))
-}
-
-fn slots(settings: &Settings, report: &PrimaryReport, cluster: &Cluster) -> Vec<Step> {
-    if !settings.uses_slots() {
-        return Vec::new();
-    }
-    let slot = |peer| SlotName::of(&settings.replication_slot_name, peer, &settings.node_list);
-    let missing = |slot: &SlotName| !report.slots.iter().any(|row| row.name == slot.as_str());
-    settings.peers(&cluster.local).map(slot).filter(missing).map(Step::CreateSlot).collect()
 }
 
 fn announce(cluster: &Cluster) -> Vec<Step> {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::start::once_or_fail;
 use super::{fail, insist, try_once};
+use crate::model::concern::Concern;
 use crate::model::instance::{ControlData, ControlState, Lock};
 use crate::model::node::NodeName;
 use crate::model::observation::Observation;
@@ -15,7 +16,7 @@ use crate::model::rejoin::{
     Evidence, Kinship, OwnData, PrimaryData, Refusal, Resync, RewindSource,
 };
 use crate::model::settings::{Rejoin, Settings};
-use crate::model::step::{Concern, Step};
+use crate::model::step::Step;
 use crate::model::verdict::{Failure, Reason, Verdict};
 use crate::model::wal::{Lsn, WalPosition};
 

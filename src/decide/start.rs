@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::held_back::{half_rewound, held_back};
+use super::sync_policy::initial_names;
 use super::{SUCCESS, fail, insist, try_once, without_cluster};
 use crate::model::cluster::Cluster;
 use crate::model::instance::{Answer, DataDirectory, Postmaster, Refusal, StandbyReport};
@@ -88,11 +89,12 @@ fn launch(settings: &Settings, seen: &Observation) -> Verdict {
             !seen.files.standby_settings
         }
     };
-    let waits = seen.files.sync_names != Some(SyncNames::nobody());
-    let names = settings.rep_mode == ReplicationMode::Sync && waits;
+    let initial = initial_names(settings, &seen.local);
+    let differ = seen.files.sync_names.as_ref() != Some(&initial);
+    let names = settings.rep_mode == ReplicationMode::Sync && differ;
     let steps = [
         Some(Step::PrepareDirectories),
-        names.then(|| Step::WriteSyncNames(SyncNames::nobody())),
+        names.then_some(Step::WriteSyncNames(initial)),
         needs_settings.then_some(Step::WriteStandbySettings),
         Some(Step::Launch),
     ];

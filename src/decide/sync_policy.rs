@@ -4,15 +4,21 @@
 //! `synchronous_standby_names` only after the cluster has recorded that it must not be promoted,
 //! and only when nobody outside of this partition can promote it on an older record.
 
+use std::cmp::Reverse;
+
 use super::candidate::is_fit;
-use crate::model::cluster::{Cluster, Membership, NoQuorumPolicy};
+use crate::model::cluster::{Cluster, ClusterNode, Membership, NoQuorumPolicy};
+use crate::model::concern::{Concern, WaitsBecause};
 use crate::model::instance::{PrimaryReport, StandbyRow};
 use crate::model::node::NodeName;
 use crate::model::settings::{ReplicationMode, Settings};
-use crate::model::step::{Concern, WaitsBecause};
 use crate::model::sync_names::SyncNames;
 
-/// Returns whom commits should wait for from now on, given whom they wait for at present.
+/// Returns whom commits should wait for from now on, given whom they wait for at present: the
+/// chosen standbys, all of them, for as long as they are good.
+///
+/// Never is one listed to stand in for another, as `FIRST 1 (a, b)` would do: PostgreSQL would stop
+/// waiting for the first before the cluster has recorded it.
 #[must_use]
 pub(super) fn wanted_names(
     settings: &Settings,
@@ -20,55 +26,132 @@ pub(super) fn wanted_names(
     report: &PrimaryReport,
     present: &SyncNames,
 ) -> SyncNames {
-    let streams = |name: &str| row_of(report, name).is_some_and(is_streaming);
-    let kept = present.iter().filter(|name| streams(name) || !may_drop(cluster, name));
-    let kept: Vec<String> = kept.map(str::to_owned).collect();
+    let mut names = kept(cluster, report, present);
     if settings.external_standby_node_list.is_empty() {
-        let replacement = || best_standby(settings, cluster, report).into_iter();
-        return match kept.is_empty() {
-            true => SyncNames::all_of(replacement()),
-            false => SyncNames::all_of(kept),
-        };
-    }
-    let inside = settings.peers(&cluster.local).map(NodeName::application_name);
-    let outside = settings.external_standby_node_list.iter().map(|name| name.to_lowercase());
-    let mut names = kept;
-    for name in inside.chain(outside) {
-        if streams(&name) && !names.iter().any(|have| have.eq_ignore_ascii_case(&name)) {
-            names.push(name);
+        let wanted = settings.policy.sync_standbys;
+        while names.len() > wanted
+            && let Some(last) = names.iter().rposition(|name| may_drop(cluster, name))
+        {
+            names.remove(last);
+        }
+        let lacking = wanted.saturating_sub(names.len());
+        let others = best_standbys(settings, cluster, report, &names);
+        names.extend(others.into_iter().take(lacking));
+    } else {
+        for name in known_names(settings, &cluster.local) {
+            let streams = row_of(report, &name).is_some_and(is_streaming);
+            if streams && !names.iter().any(|have| have.eq_ignore_ascii_case(&name)) {
+                names.push(name);
+            }
         }
     }
-    SyncNames::all_of(names)
+    match names.is_empty() {
+        true => when_nobody_streams(settings, &cluster.local, present),
+        false => SyncNames::all_of(names),
+    }
+}
+
+/// Returns the nodes that commits wait for beyond `sync_standbys`: they lose their right first.
+#[must_use]
+pub(super) fn superfluous<'a>(
+    settings: &'a Settings,
+    cluster: &'a Cluster,
+    report: &PrimaryReport,
+    present: &SyncNames,
+) -> Vec<&'a ClusterNode> {
+    if !settings.external_standby_node_list.is_empty() {
+        return Vec::new();
+    }
+    let beyond = kept(cluster, report, present).into_iter().skip(settings.policy.sync_standbys);
+    beyond.filter_map(|name| node_of(cluster, &name)).collect()
+}
+
+/// Returns the names in force that have to stay, or may. That commits wait for one of several gives
+/// none of them a right; who has one on record all the same (names that others have set) keeps its place
+/// until it is taken.
+fn kept(cluster: &Cluster, report: &PrimaryReport, present: &SyncNames) -> Vec<String> {
+    let counts = |name: &&str| present.is_all_of() || is_recorded_as_fit(cluster, name);
+    let streams = |name: &str| row_of(report, name).is_some_and(is_streaming);
+    let stays = |name: &&str| streams(name) || !may_drop(cluster, name);
+    present.iter().filter(counts).filter(stays).map(str::to_owned).collect()
+}
+
+fn is_recorded_as_fit(cluster: &Cluster, application_name: &str) -> bool {
+    let recorded = node_of(cluster, application_name).and_then(|node| node.data_status.as_ref());
+    recorded.is_some() && is_fit(ReplicationMode::Sync, recorded)
+}
+
+/// Returns the names of a primary that no standby streams from: with `sync_availability=strict` the
+/// present ones, or those that it starts with.
+#[must_use]
+pub(super) fn when_nobody_streams(
+    settings: &Settings,
+    local: &NodeName,
+    present: &SyncNames,
+) -> SyncNames {
+    let known =
+        |name: &str| known_names(settings, local).any(|have| have.eq_ignore_ascii_case(name));
+    match settings.is_strict() && !present.is_nobody() && present.iter().all(known) {
+        true => present.clone(),
+        false => initial_names(settings, local),
+    }
+}
+
+/// Returns whom the commits of a new primary wait for before it knows its standbys. All others have
+/// been recorded as out of date, so that whichever of them acknowledges cannot be promoted either.
+#[must_use]
+pub(super) fn initial_names(settings: &Settings, local: &NodeName) -> SyncNames {
+    match settings.is_strict() {
+        true => SyncNames::one_of(known_names(settings, local)),
+        false => SyncNames::nobody(),
+    }
+}
+
+fn known_names<'a>(
+    settings: &'a Settings,
+    local: &'a NodeName,
+) -> impl Iterator<Item = String> + 'a {
+    let inside = settings.peers(local).map(NodeName::application_name);
+    inside.chain(settings.external_standby_node_list.iter().map(|name| name.to_lowercase()))
 }
 
 /// Returns why commits still wait for standbys that do not stream, for the log of a primary whose
 /// clients hang.
 #[must_use]
 pub(super) fn concerns(
+    settings: &Settings,
     cluster: &Cluster,
     report: &PrimaryReport,
     present: &SyncNames,
 ) -> Vec<Concern> {
-    let hangs = |name: &&str| !row_of(report, name).is_some_and(is_streaming);
+    let streams = |name: &&str| row_of(report, name).is_some_and(is_streaming);
+    if present.iter().filter(streams).count() >= present.count() {
+        return Vec::new();
+    }
+    let strict = settings.is_strict().then_some(WaitsBecause::Strict);
     let reason = |name: &str| {
-        let node = cluster.nodes.iter().find(|n| n.name.application_name() == name)?;
+        let Some(node) = node_of(cluster, name) else { return strict };
         let recorded = node.data_status.as_ref();
-        Some(if record_is_binding(cluster, node.membership) {
+        if record_is_binding(cluster, node.membership) {
             match recorded.is_none() || is_fit(ReplicationMode::Sync, recorded) {
-                true => WaitsBecause::NotRecorded,
-                false => return None,
+                true => Some(WaitsBecause::NotRecorded),
+                false => strict,
             }
         } else if quorum_counts(cluster) {
-            WaitsBecause::NoQuorum
+            Some(WaitsBecause::NoQuorum)
         } else {
-            WaitsBecause::NotFenced
-        })
+            Some(WaitsBecause::NotFenced)
+        }
     };
     let concern = |name: &str| {
         let because = reason(name)?;
         Some(Concern::CommitsWaitFor { standby: name.to_owned(), because })
     };
-    present.iter().filter(hangs).filter_map(concern).collect()
+    present.iter().filter(|name| !streams(name)).filter_map(concern).collect()
+}
+
+fn node_of<'a>(cluster: &'a Cluster, application_name: &str) -> Option<&'a ClusterNode> {
+    cluster.nodes.iter().find(|node| node.name.application_name() == application_name)
 }
 
 /// Finds the row of a standby. While a connection that broke is still listed beside its successor,
@@ -84,22 +167,25 @@ pub(super) fn is_streaming(row: &StandbyRow) -> bool {
     row.state.as_deref() == Some("streaming") && row.shares_history
 }
 
-/// Returns the streaming standby that has flushed most; the earlier in `node_list` between equals.
-fn best_standby(settings: &Settings, cluster: &Cluster, report: &PrimaryReport) -> Option<String> {
-    let mut best: Option<&StandbyRow> = None;
-    for peer in settings.peers(&cluster.local) {
-        let Some(row) = row_of(report, &peer.application_name()) else { continue };
-        if is_streaming(row) && best.is_none_or(|best| row.flush_lsn > best.flush_lsn) {
-            best = Some(row);
-        }
-    }
-    best.map(|row| row.application_name.to_lowercase())
+/// Returns the other streaming standbys, those that have flushed most first, in the order of
+/// `node_list` between equals.
+fn best_standbys(
+    settings: &Settings,
+    cluster: &Cluster,
+    report: &PrimaryReport,
+    except: &[String],
+) -> Vec<String> {
+    let peers = settings.peers(&cluster.local).map(NodeName::application_name);
+    let others = peers.filter(|name| !except.iter().any(|have| have.eq_ignore_ascii_case(name)));
+    let rows = others.filter_map(|name| row_of(report, &name));
+    let mut rows: Vec<_> = rows.filter(|row| is_streaming(row)).collect();
+    rows.sort_by_key(|row| Reverse(row.flush_lsn));
+    rows.into_iter().map(|row| row.application_name.to_lowercase()).collect()
 }
 
 /// Tells whether commits may stop waiting for a standby that does not stream.
 fn may_drop(cluster: &Cluster, application_name: &str) -> bool {
-    let node = cluster.nodes.iter().find(|n| n.name.application_name() == application_name);
-    let Some(node) = node else {
+    let Some(node) = node_of(cluster, application_name) else {
         // Not a node of this cluster, so nobody here can promote it.
         return true;
     };

@@ -3,7 +3,8 @@
 use super::node::NodeName;
 use super::status::{DataStatus, InstanceStatus, PromotionScore};
 use super::step::Step;
-use super::wal::{Lsn, WalPosition};
+use super::sync_quorum::SyncQuorum;
+use super::wal::{Lsn, PublishedPosition, WalPosition};
 
 /// How certain it is that a node can or cannot run resources (`node_state` in the CIB).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,10 +68,22 @@ pub struct ClusterNode {
     pub xlog_location: Option<Lsn>,
     /// `<rsc>-wal-position`: the same with the timeline.
     pub wal_position: Option<WalPosition>,
+    /// Whether that was published for a promotion.
+    pub position_is_final: bool,
+    /// `<rsc>-sync-quorum`.
+    pub sync_quorum: Option<SyncQuorum>,
     /// `<rsc>-master-baseline`.
     pub baseline: Option<Lsn>,
     /// `<rsc>-receiver-status`, as it is spelt.
     pub receiver_status: Option<String>,
+}
+
+impl ClusterNode {
+    /// Takes over what the node has published of the end of its WAL.
+    pub fn publish(&mut self, published: Option<PublishedPosition>) {
+        self.wal_position = published.map(|published| published.position);
+        self.position_is_final = published.is_some_and(|published| published.is_final);
+    }
 }
 
 /// The cluster as the local node sees it.
@@ -135,7 +148,16 @@ impl Cluster {
             Step::SetScore(node, score) => change(node, &|node| node.score = Some(*score)),
             Step::SetPosition(position) => change(&local, &|node| {
                 node.wal_position = *position;
+                node.position_is_final = false;
                 node.xlog_location = position.map(|position| position.lsn);
+            }),
+            Step::SetFinalPosition(position) => change(&local, &|node| {
+                node.wal_position = Some(*position);
+                node.position_is_final = true;
+                node.xlog_location = Some(position.lsn);
+            }),
+            Step::SetSyncQuorum(record) => change(&local, &|node| {
+                node.sync_quorum.clone_from(record);
             }),
             Step::SetBaseline(lsn) => change(&local, &|node| node.baseline = *lsn),
             Step::SetReceiverStatus(status) => change(&local, &|node| {
@@ -156,6 +178,8 @@ impl Cluster {
             | Step::CheckpointPrimary(_)
             | Step::Rewind(..)
             | Step::CreateSlot(_)
+            | Step::AdvanceSlot(..)
+            | Step::DropSlot(..)
             | Step::RestartReceiver
             | Step::Warn(_)
             | Step::NoteSyncBaseline(..) => {}

@@ -1,5 +1,7 @@
 //! What is seen of the local PostgreSQL instance.
 
+use std::time::Duration;
+
 use super::wal::{Lsn, Timeline, WalLayout, WalPosition};
 
 /// The postmaster, proven from the process table.
@@ -113,6 +115,19 @@ pub struct SlotRow {
     pub active: bool,
     /// The oldest WAL that it keeps; `None`: it keeps nothing.
     pub restart_lsn: Option<Lsn>,
+    /// Whether WAL that it should have kept is gone (`wal_status` is `lost`): no standby can use it.
+    pub lost: bool,
+    /// How long nobody has used it, as far as that is known.
+    pub idle: Option<Duration>,
+}
+
+/// The file system of the WAL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DiskSpace {
+    /// Bytes that the server may still use.
+    pub free: u64,
+    /// All its bytes.
+    pub total: u64,
 }
 
 /// What a standby knows.
@@ -124,6 +139,9 @@ pub struct StandbyReport {
     pub wal_end: Lsn,
     /// How far it has replayed.
     pub replayed: Lsn,
+    /// Whether it has read all WAL that it has: since it was started it has asked for more
+    /// (`RequestXLogStreaming` in walreceiverfuncs.c). Until then there may be some behind `wal_end`.
+    pub own_wal_read: bool,
     /// Its WAL receiver, while there is one.
     pub receiver: Option<Receiver>,
     /// Where the newest timeline that it was told of left its own; looked for only while it does not
@@ -137,6 +155,10 @@ pub struct StandbyReport {
     pub synchronous_standby_names: String,
     /// Its physical replication slots.
     pub slots: Vec<SlotRow>,
+    /// Whether slots can be moved on by hand (PostgreSQL 11 and later).
+    pub slots_advance: bool,
+    /// Whether its checkpointer has read the present configuration, as in [`PrimaryReport`].
+    pub commits_obey: bool,
 }
 
 impl StandbyReport {
@@ -215,6 +237,8 @@ pub struct Instance {
     pub postmaster: Postmaster,
     /// What the server said.
     pub answer: Answer,
+    /// The file system of its WAL; looked at by a monitor.
+    pub disk: Option<DiskSpace>,
     /// `pg_control`, read when no postmaster runs and the action needs it.
     pub control: Option<ControlData>,
     /// Whether the server takes a new `primary_conninfo` without a restart (PostgreSQL 13 and later).

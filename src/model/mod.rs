@@ -5,17 +5,20 @@
 
 pub mod action;
 pub mod cluster;
+pub mod concern;
 pub mod exit_reason;
 pub mod instance;
 pub mod node;
 pub mod notification;
 pub mod observation;
+pub mod policy;
 pub mod rejoin;
 pub mod settings;
 pub mod slot;
 pub mod status;
 pub mod step;
 pub mod sync_names;
+pub mod sync_quorum;
 pub mod timeline_history;
 pub mod verdict;
 pub mod wal;

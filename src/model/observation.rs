@@ -47,10 +47,13 @@ impl Taken {
         self.last(step).is_some_and(|attempt| attempt.error.is_none())
     }
 
-    /// Returns the end of WAL that `node` has to have before it counts as synchronous.
+    /// Returns the end of WAL that `node` has to have before it counts as synchronous, if it was
+    /// noted after the names were last written or read: somebody else may let the server read them.
     #[must_use]
     pub fn sync_baseline(&self, node: &NodeName) -> Option<Lsn> {
-        self.0.iter().rev().find_map(|attempt| match &attempt.step {
+        let changes = |step: &Step| matches!(step, Step::Reload | Step::WriteSyncNames(_));
+        let since = self.0.iter().rev().take_while(|attempt| !changes(&attempt.step));
+        { since }.find_map(|attempt| match &attempt.step {
             Step::NoteSyncBaseline(name, lsn) if name == node => Some(*lsn),
             _ => None,
         })

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::node::{NodeName, ResourceName};
+use super::policy::{Policy, SyncAvailability};
+use super::sync_names::SyncMethod;
 
 /// Parameter `rep_mode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,6 +144,8 @@ pub struct Settings {
     pub replication_slot_name: String,
     /// Application names of synchronous standbys outside of the cluster.
     pub external_standby_node_list: Vec<String>,
+    /// What the stock agent has no parameters for.
+    pub policy: Policy,
 }
 
 impl Settings {
@@ -161,6 +165,19 @@ impl Settings {
     #[must_use]
     pub fn uses_slots(&self) -> bool {
         !self.replication_slot_name.is_empty()
+    }
+
+    /// Tells whether commits wait for some of several standbys.
+    #[must_use]
+    pub fn is_quorum_commit(&self) -> bool {
+        self.rep_mode == ReplicationMode::Sync && self.policy.sync_method == SyncMethod::Any
+    }
+
+    /// Tells whether commits wait for a standby even when there is none.
+    #[must_use]
+    pub fn is_strict(&self) -> bool {
+        self.rep_mode == ReplicationMode::Sync
+            && self.policy.sync_availability == SyncAvailability::Strict
     }
 
     /// Returns the path of the lock that marks a node which has been primary.
@@ -236,6 +253,7 @@ impl Settings {
             rejoin: Rejoin::Verify,
             replication_slot_name: String::new(),
             external_standby_node_list: Vec::new(),
+            policy: Policy::default(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Names of replication slots.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::node::NodeName;
 
@@ -48,6 +49,51 @@ impl SlotName {
 impl fmt::Display for SlotName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// Why a slot is dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DropReason {
+    /// WAL that it should have kept is gone: nobody can use it.
+    Lost,
+    /// It keeps this many bytes, more than `slot_max_retained`, for a standby that is not connected.
+    TooMuch(u64),
+    /// It keeps this many bytes on a standby that cannot, or shall not, keep WAL for others.
+    OnStandby(u64),
+    /// Its node has been away for longer than `slot_expire`.
+    Expired(Duration),
+    /// It is the slot that this very node uses elsewhere: it came with a copy of another's files.
+    Own,
+}
+
+impl fmt::Display for DropReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Lost => {
+                write!(f, "WAL that it should have kept is gone, so that it is made anew")
+            }
+            Self::TooMuch(bytes) => write!(
+                f,
+                "it kept {} MB of WAL for a standby that is not connected (slot_max_retained); when \
+                 the standby returns, it finds its WAL in an archive, or needs a new copy",
+                bytes >> 20
+            ),
+            Self::OnStandby(bytes) => write!(
+                f,
+                "it kept {} MB of WAL on a standby (standby_slot_keep_size); a promotion makes it anew",
+                bytes >> 20
+            ),
+            Self::Expired(idle) => write!(
+                f,
+                "its node has been away for {} s (slot_expire); when it returns, it finds its WAL in \
+                 an archive, or needs a new copy",
+                idle.as_secs()
+            ),
+            Self::Own => {
+                write!(f, "it is for this node's own standby, which has no use for it here")
+            }
+        }
     }
 }
 

@@ -76,6 +76,11 @@ pub enum DataStatus {
     StreamingSync,
     /// Streams, but commits do not wait for it.
     StreamingAsync,
+    /// One of several of which commits wait for some: which commits it has, only a comparison
+    /// with the others can tell.
+    StreamingQuorum,
+    /// Streams, but is further behind than `max_lag_on_failover` allows.
+    StreamingBehind,
     /// Streams, next in line to be synchronous.
     StreamingPotential,
     /// Any other state that `pg_stat_replication` shows, such as `CATCHUP|ASYNC`.
@@ -90,6 +95,8 @@ impl fmt::Display for DataStatus {
             Self::Latest => "LATEST",
             Self::StreamingSync => "STREAMING|SYNC",
             Self::StreamingAsync => "STREAMING|ASYNC",
+            Self::StreamingQuorum => "STREAMING|QUORUM",
+            Self::StreamingBehind => "STREAMING|BEHIND",
             Self::StreamingPotential => "STREAMING|POTENTIAL",
             Self::Other(word) => word,
             Self::Disconnected => "DISCONNECT",
@@ -105,6 +112,8 @@ impl FromStr for DataStatus {
             Self::Latest,
             Self::StreamingSync,
             Self::StreamingAsync,
+            Self::StreamingQuorum,
+            Self::StreamingBehind,
             Self::StreamingPotential,
             Self::Disconnected,
         ];
@@ -200,6 +209,8 @@ mod tests {
             "LATEST",
             "STREAMING|SYNC",
             "STREAMING|ASYNC",
+            "STREAMING|QUORUM",
+            "STREAMING|BEHIND",
             "STREAMING|POTENTIAL",
             "DISCONNECT",
             "CATCHUP|ASYNC",

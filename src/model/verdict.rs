@@ -105,6 +105,8 @@ pub enum Failure {
     NotAStandby,
     /// A reachable node has WAL that this node lacks, and it could not be fetched.
     PeerAhead(NodeName, WalPosition, WalPosition),
+    /// Acknowledged commits may be on these nodes only, which have not said how far their WAL goes.
+    QuorumUnseen(String),
     /// The server could not be stopped.
     CannotStop,
     /// The deadline came first.
@@ -169,6 +171,7 @@ impl Failure {
             Self::PeerAhead(peer, ..) => {
                 Some(format!("promote {peer}, or check that this node can reach its server"))
             }
+            Self::QuorumUnseen(_) => Some("start one of them (see sync_method)".into()),
             Self::Usurper { .. } => Some(
                 "nothing of it is recorded; see who started or promoted this server (systemctl disable \
                  postgresql), and compare its data before it is overwritten"
@@ -242,12 +245,12 @@ fn recorded(data_status: Option<&DataStatus>) -> String {
     data_status.map_or_else(|| "no data-status".into(), ToString::to_string)
 }
 
+const NO_REPLICATION: &str = "Not in a replication mode: set rep_mode to async or sync";
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoReplication => {
-                write!(f, "Not in a replication mode: set rep_mode to async or sync")
-            }
+            Self::NoReplication => f.write_str(NO_REPLICATION),
             Self::DataDirectoryMissing(path) => {
                 let remedy = "correct the path, or mount its file system";
                 f.write_str(&wrong_pgdata(path, "no data directory", remedy))
@@ -298,6 +301,7 @@ impl fmt::Display for Failure {
             Self::PeerAhead(peer, theirs, mine) => {
                 write!(f, "{peer} has WAL up to {theirs}, this node only up to {mine}")
             }
+            Self::QuorumUnseen(nodes) => write!(f, "commits may be on {nodes} only"),
             Self::CannotStop => write!(f, "PostgreSQL could not be stopped, not even by SIGKILL"),
             Self::Deadline(reason) => write!(f, "no time left: {reason}"),
             Self::ClusterUnavailable(error) => write!(f, "the cluster does not answer: {error}"),

@@ -155,6 +155,33 @@ impl FromStr for WalPosition {
     }
 }
 
+/// A position as a node publishes it in `<rsc>-wal-position`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PublishedPosition {
+    /// The position.
+    pub position: WalPosition,
+    /// Whether it was published for a promotion, when the last primary was gone: nothing follows.
+    pub is_final: bool,
+}
+
+/// What follows a position that is final.
+const FINAL: &str = " final";
+
+impl fmt::Display for PublishedPosition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.position, if self.is_final { FINAL } else { "" })
+    }
+}
+
+impl FromStr for PublishedPosition {
+    type Err = BadLsn;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let position = text.strip_suffix(FINAL);
+        Ok(Self { position: position.unwrap_or(text).parse()?, is_final: position.is_some() })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -181,6 +208,10 @@ mod tests {
             assert_eq!(Lsn::from_attribute(&lsn.to_attribute()), Ok(lsn));
             let position = WalPosition { timeline: Timeline(7), lsn };
             assert_eq!(position.to_string().parse(), Ok(position));
+            for is_final in [false, true] {
+                let published = PublishedPosition { position, is_final };
+                assert_eq!(published.to_string().parse(), Ok(published));
+            }
         }
         assert_eq!(Lsn(0x1_0300_0060).to_string(), "1/3000060");
         assert_eq!(Lsn(0x0300_0060).to_attribute(), "0000000003000060");

@@ -245,6 +245,7 @@ pub const fn of_failure(failure: &Failure) -> ExitCode {
         | Failure::DataOutOfDate(_)
         | Failure::NotAStandby
         | Failure::PeerAhead(..)
+        | Failure::QuorumUnseen(_)
         | Failure::CannotStop
         | Failure::Deadline(_)
         | Failure::ClusterUnavailable(_)

@@ -1,9 +1,11 @@
 //! The parameters: one table for parsing, defaults, meta-data and manual page.
 //!
-//! The rows stand in `instance` (the server and its monitoring) and `replication`. What a value
+//! The rows stand in `instance` (the server and its monitoring), `replication`, and `policy` (what the
+//! stock agent does not have). What a value
 //! means for the agent is `settings`' business.
 
 pub mod instance;
+pub mod policy;
 pub mod replication;
 
 use crate::model::settings::ReplicationMode;
@@ -34,6 +36,10 @@ pub enum Kind {
     Seconds,
     /// A boolean.
     Boolean,
+    /// A number of bytes, with or without a unit.
+    Bytes,
+    /// One of a few words.
+    Word,
 }
 
 impl Kind {
@@ -41,9 +47,14 @@ impl Kind {
     #[must_use]
     pub const fn content_type(self) -> &'static str {
         match self {
-            Self::Text | Self::Secret | Self::Path | Self::Program | Self::Names | Self::Mode => {
-                "string"
-            }
+            Self::Text
+            | Self::Secret
+            | Self::Path
+            | Self::Program
+            | Self::Names
+            | Self::Mode
+            | Self::Bytes
+            | Self::Word => "string",
             Self::Count | Self::Port | Self::Seconds => "integer",
             Self::Boolean => "boolean",
         }
@@ -117,7 +128,7 @@ impl Parameter {
 }
 
 /// Every parameter, in the order of the meta-data: the stock agent's, then our own.
-pub static ALL: [&Parameter; 34] = [
+pub static ALL: [&Parameter; 41] = [
     &instance::PGCTL,
     &instance::START_OPT,
     &instance::CTL_OPT,
@@ -152,6 +163,13 @@ pub static ALL: [&Parameter; 34] = [
     &replication::CHECK_WAL_RECEIVER,
     &replication::EXTERNAL_STANDBY_NODE_LIST,
     &replication::REJOIN,
+    &policy::SYNC_STANDBYS,
+    &policy::SYNC_METHOD,
+    &policy::SYNC_AVAILABILITY,
+    &policy::MAX_LAG_ON_FAILOVER,
+    &policy::STANDBY_SLOT_KEEP_SIZE,
+    &policy::SLOT_MAX_RETAINED,
+    &policy::SLOT_EXPIRE,
 ];
 
 /// Finds a parameter by name.

@@ -94,6 +94,7 @@ impl<'a> Reader<'a> {
             crm_attr_timeout: self.seconds(&r::CRM_ATTR_TIMEOUT),
             replication_slot_name: self.text(&r::REPLICATION_SLOT_NAME),
             external_standby_node_list: self.names(&r::EXTERNAL_STANDBY_NODE_LIST),
+            policy: self.policy(),
         }
     }
 
@@ -300,5 +301,6 @@ impl<'a> Reader<'a> {
     }
 }
 
+mod policy;
 #[cfg(test)]
 mod tests;

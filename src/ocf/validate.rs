@@ -126,6 +126,7 @@ pub fn validate(settings: &Settings, facts: &Facts, context: &Context) -> Vec<Fa
         faults.extend(clone(settings, context));
     }
     faults.extend(slots(settings));
+    faults.extend(policy::policy(settings, facts));
     if context.can_fail() { faults } else { faults.into_iter().map(Fault::as_warning).collect() }
 }
 
@@ -309,5 +310,6 @@ fn slots(settings: &Settings) -> Option<Fault> {
     Some(if settings.rep_mode == ReplicationMode::None { fault.as_warning() } else { fault })
 }
 
+mod policy;
 #[cfg(test)]
 mod tests;

@@ -44,6 +44,24 @@ pub fn seconds(text: &str) -> Option<Duration> {
     (time <= TIME_MAX).then_some(time)
 }
 
+/// Reads a number of bytes, or of one of PostgreSQL's units (`memory_unit_conversion_table` in guc.c),
+/// which are spelt exactly so.
+#[must_use]
+pub fn bytes(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let unit_at = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(unit_at);
+    let shift = match unit.trim() {
+        "" | "B" => 0,
+        "kB" => 10,
+        "MB" => 20,
+        "GB" => 30,
+        "TB" => 40,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(1 << shift)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,6 +86,18 @@ mod tests {
         }
         for text in ["", "-1", "+1", "1.5", "4294967296", "0x10", "١"] {
             assert_eq!(count(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn bytes_may_have_a_unit_of_postgresql() {
+        for (text, bytes_wanted) in
+            [("0", 0), ("16777216", 1 << 24), ("16MB", 1 << 24), (" 1 GB ", 1 << 30), ("3kB", 3072)]
+        {
+            assert_eq!(bytes(text), Some(bytes_wanted), "{text}");
+        }
+        for text in ["", "MB", "-1", "1.5GB", "1mb", "1 PB", "99999999TB"] {
+            assert_eq!(bytes(text), None, "{text}");
         }
     }
 

@@ -24,6 +24,8 @@ pub enum Attribute {
     XlogLocation,
     /// `<rsc>-wal-position`: the same with the timeline, which the stock agent does not publish.
     WalPosition,
+    /// `<rsc>-sync-quorum`: of whom commits wait for some, which the stock agent does not know.
+    SyncQuorum,
     /// `<rsc>-master-baseline`.
     Baseline,
     /// `<rsc>-receiver-status`.
@@ -49,6 +51,7 @@ impl Attribute {
             Self::PromotionScore => format!("master-{resource}"),
             Self::XlogLocation => format!("{resource}-xlog-loc"),
             Self::WalPosition => format!("{resource}-wal-position"),
+            Self::SyncQuorum => format!("{resource}-sync-quorum"),
             Self::Baseline => format!("{resource}-master-baseline"),
             Self::ReceiverStatus => format!("{resource}-receiver-status"),
         }
@@ -58,7 +61,7 @@ impl Attribute {
     #[must_use]
     pub const fn lifetime(self) -> Lifetime {
         match self {
-            Self::DataStatus => Lifetime::Permanent,
+            Self::DataStatus | Self::SyncQuorum => Lifetime::Permanent,
             Self::Status
             | Self::PromotionScore
             | Self::XlogLocation

@@ -8,7 +8,7 @@ use super::attribute::Attribute;
 use super::{ENVIRONMENT, PacemakerError, Tools, history};
 use crate::model::cluster::{Cluster, ClusterNode, Membership, NoQuorumPolicy};
 use crate::model::node::{NodeName, ResourceName};
-use crate::model::wal::Lsn;
+use crate::model::wal::{Lsn, PublishedPosition};
 use crate::system::command::{Command, Running};
 
 impl Tools {
@@ -138,6 +138,8 @@ fn read_node(
     };
     let read = |attribute: Attribute| value(&attribute.name(resource));
     let location = |attribute| read(attribute).and_then(|text| Lsn::from_attribute(text).ok());
+    let published: Option<PublishedPosition> =
+        read(Attribute::WalPosition).and_then(|text| text.parse().ok());
     Some(ClusterNode {
         membership: state.map_or(Membership::NeverSeen, membership),
         votes: node.attribute("type").is_none_or(|kind| kind == "member"),
@@ -149,7 +151,9 @@ fn read_node(
         data_status: read(Attribute::DataStatus).and_then(|text| text.parse().ok()),
         score: read(Attribute::PromotionScore).and_then(|text| text.parse().ok()),
         xlog_location: location(Attribute::XlogLocation),
-        wal_position: read(Attribute::WalPosition).and_then(|text| text.parse().ok()),
+        wal_position: published.map(|published| published.position),
+        position_is_final: published.is_some_and(|published| published.is_final),
+        sync_quorum: read(Attribute::SyncQuorum).and_then(|text| text.parse().ok()),
         baseline: location(Attribute::Baseline),
         receiver_status: read(Attribute::ReceiverStatus).map(str::to_owned),
         name,

@@ -7,6 +7,7 @@
 pub mod backup_label;
 pub mod config_file;
 pub mod control_data;
+pub mod disk;
 pub mod launch;
 pub mod lock_file;
 pub mod postmaster;

@@ -21,6 +21,7 @@ use super::{PostgresError, control_data, postmaster};
 use crate::model::instance::{Answer, Receiver, Refusal};
 use crate::model::settings::Settings;
 use crate::model::slot::SlotName;
+use crate::model::wal::Lsn;
 use crate::system::identity::{User, as_user};
 
 /// How long a polite farewell may take.
@@ -55,6 +56,7 @@ impl Session {
         };
         let mut report = statements::read_report(&results(messages));
         if let Answer::Standby(standby) = &mut report.answer {
+            standby.slots_advance = version.advances_slots();
             if report.lacks_timeline {
                 match control_data::newest_timeline(&self.settings, &self.user, deadline) {
                     Ok(timeline) => standby.timeline = timeline,
@@ -95,6 +97,38 @@ impl Session {
             let sql = statements::create_slot(connection.version.has_receiver_view());
             match connection.client.query(sql, &[&name]).await {
                 Err(error) if error.code() == Some(&SqlState::DUPLICATE_OBJECT) => Ok(()),
+                result => result.map(drop),
+            }
+        });
+        done(asked)
+    }
+
+    /// Lets a slot keep WAL from this position on only.
+    ///
+    /// # Errors
+    /// The server says no (it is in use, or the position is beyond what is replayed), or does not answer.
+    pub fn advance_slot(
+        &mut self,
+        name: &SlotName,
+        to: Lsn,
+        deadline: Instant,
+    ) -> Result<(), PostgresError> {
+        let (name, to) = (name.as_str(), to.to_string());
+        let asked = self.converse(Role::Owner, deadline, async |connection| {
+            connection.client.query(statements::ADVANCE_SLOT, &[&name, &to]).await.map(drop)
+        });
+        done(asked)
+    }
+
+    /// Drops a slot; one that does not exist is dropped.
+    ///
+    /// # Errors
+    /// The server says no (it is in use), or does not answer.
+    pub fn drop_slot(&mut self, name: &SlotName, deadline: Instant) -> Result<(), PostgresError> {
+        let name = name.as_str();
+        let asked = self.converse(Role::Owner, deadline, async |connection| {
+            match connection.client.query(statements::DROP_SLOT, &[&name]).await {
+                Err(error) if error.code() == Some(&SqlState::UNDEFINED_OBJECT) => Ok(()),
                 result => result.map(drop),
             }
         });

@@ -21,6 +21,14 @@ pub(super) const fn create_slot(reserves: bool) -> &'static str {
     }
 }
 
+/// Lets a slot keep WAL from a position on only; never further than the server has replayed.
+/// Parameters: its name, the position.
+pub(super) const ADVANCE_SLOT: &str =
+    "SELECT pg_catalog.pg_replication_slot_advance($1, $2::pg_catalog.text::pg_catalog.pg_lsn)";
+
+/// Drops a slot that is not in use. Parameter: its name.
+pub(super) const DROP_SLOT: &str = "SELECT pg_catalog.pg_drop_replication_slot($1)";
+
 /// Ends the WAL receiver's connection to its primary; recovery then looks for the primary anew.
 pub(super) const RESTART_RECEIVER: &str =
     "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_wal_receiver";
@@ -85,6 +93,7 @@ pub(super) fn report(version: Version) -> String {
              WHERE backend_type = 'checkpointer')"
         }
     };
+    let lost = if version.has_wal_status() { "wal_status = 'lost'" } else { "NULL" };
     let receiver = match version.has_receiver_view() {
         true => "SELECT status, received_tli FROM pg_catalog.pg_stat_wal_receiver",
         false => "SELECT NULL, NULL WHERE false",
@@ -92,7 +101,7 @@ pub(super) fn report(version: Version) -> String {
     format!(
         "SELECT application_name, pg_catalog.lower(state), pg_catalog.lower(sync_state), \
          sent_{lsn}, flush_{lsn} FROM pg_catalog.pg_stat_replication;\n\
-         SELECT slot_name, active, restart_lsn FROM pg_catalog.pg_replication_slots \
+         SELECT slot_name, active, restart_lsn, {lost} FROM pg_catalog.pg_replication_slots \
          WHERE slot_type = 'physical';\n\
          {receiver};\n\
          SELECT {recovering}, \
@@ -146,12 +155,15 @@ fn read(results: &[Vec<Row>]) -> Option<Report> {
         timeline: timeline.unwrap_or(Timeline(0)),
         wal_end: replayed.max(value(state, 3).unwrap_or_default()),
         replayed,
+        own_wal_read: text(state, 3).is_some(),
         receiver,
         left_at: None,
         primary_conninfo: text(state, 8).map(quoting::conninfo_without_secrets),
         conninfo_overridden: false,
         synchronous_standby_names,
         slots,
+        slots_advance: false,
+        commits_obey: text(state, 9) != Some("f"),
     });
     Some(Report { answer, lacks_timeline: timeline.is_none() })
 }
@@ -169,7 +181,13 @@ fn standby(row: &Row) -> StandbyRow {
 
 fn slot(row: &Row) -> Option<SlotRow> {
     let name = text(row, 0)?.to_owned();
-    Some(SlotRow { name, active: text(row, 1)? == "t", restart_lsn: value::<Lsn>(row, 2) })
+    Some(SlotRow {
+        name,
+        active: text(row, 1)? == "t",
+        restart_lsn: value::<Lsn>(row, 2),
+        lost: text(row, 3) == Some("t"),
+        idle: None,
+    })
 }
 
 /// Reads the row that a WAL receiver has; who may not see its state is told of it all the same.
@@ -204,6 +222,8 @@ mod tests {
             ("10", "pg_current_wal_lsn()", "xlog"),
             ("11", "pg_control_recovery()", "primary_conninfo"),
             ("12", "current_setting('primary_conninfo')", "location"),
+            ("12", "restart_lsn, NULL", "wal_status"),
+            ("13", "wal_status = 'lost'", "location"),
             ("18", "flush_lsn", "xlog"),
         ] {
             let sql = report(Version::parse(version).expect("version"));
@@ -220,7 +240,7 @@ mod tests {
                 row(&["pm02", "streaming", "sync", "0/3000070", "0/3000060"]),
                 row(&["x", "-", "-", "-", "-"]),
             ],
-            vec![row(&["s_pm02", "t", "0/3000000"]), row(&["s_pm03", "f", "-"])],
+            vec![row(&["s_pm02", "t", "0/3000000", "f"]), row(&["s_pm03", "f", "-", "t"])],
             vec![],
             vec![row(&["f", "0/3000100", "0000000A", "-", "-", "9", "0", "\"pm02\"", "-"])],
         ]);
@@ -230,6 +250,7 @@ mod tests {
         assert_eq!(primary.standbys[0].flush_lsn, Some(Lsn(0x0300_0060)));
         assert_eq!((&primary.standbys[1].state, primary.standbys[1].flush_lsn), (&None, None));
         assert!(primary.slots[0].active && primary.slots[1].restart_lsn.is_none());
+        assert!(!primary.slots[0].lost && primary.slots[1].lost);
         assert_eq!(primary.synchronous_standby_names, "\"pm02\"");
     }
 
@@ -240,7 +261,7 @@ mod tests {
         let report = read_report(&results(&["streaming", "3"]));
         let Answer::Standby(standby) = report.answer else { panic!("{report:?}") };
         assert_eq!((standby.timeline, standby.wal_end), (Timeline(3), Lsn(0x0300_0100)));
-        assert!(standby.is_streaming());
+        assert!(standby.is_streaming() && standby.own_wal_read);
         assert_eq!(standby.primary_conninfo.as_deref(), Some("host=a password=********"));
         for (status, streaming) in [("waiting", false), ("-", true)] {
             let report = read_report(&results(&[status, "-"]));

@@ -72,6 +72,18 @@ impl Version {
         self >= Self::new(9, 6)
     }
 
+    /// Tells whether there is `pg_replication_slot_advance()`.
+    #[must_use]
+    pub fn advances_slots(self) -> bool {
+        self >= Self::new(11, 0)
+    }
+
+    /// Tells whether `pg_replication_slots` has `wal_status`.
+    #[must_use]
+    pub fn has_wal_status(self) -> bool {
+        self >= Self::new(13, 0)
+    }
+
     /// Tells whether `pg_waldump` can read without printing.
     #[must_use]
     pub fn dumps_quietly(self) -> bool {
@@ -130,6 +142,8 @@ mod tests {
         assert_eq!(first(Version::uses_recovery_conf, false), Some("12"));
         assert_eq!(first(Version::primary_conninfo_reloads, true), Some("13"));
         assert_eq!(first(Version::says_xlog, false), Some("10"));
+        assert_eq!(first(Version::advances_slots, true), Some("11"));
+        assert_eq!(first(Version::has_wal_status, true), Some("13"));
         assert_eq!(first(Version::has_receiver_view, true), Some("9.6"));
         assert_eq!(first(Version::has_statistics_files, false), Some("15"));
         assert_eq!(first(Version::dumps_quietly, true), Some("13"));

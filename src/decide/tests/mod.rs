@@ -1,5 +1,6 @@
 //! The decisions as tables, stories and properties.
 
+mod commits;
 mod demote;
 mod election;
 mod enumeration;
@@ -10,8 +11,11 @@ mod notify;
 mod promote;
 mod properties;
 mod publish;
+mod quorum;
 mod rejoin;
 mod scene;
+mod slots;
 mod start;
 mod stop;
+mod sync_policy;
 mod verdicts;

@@ -7,6 +7,7 @@ use super::scene::{Scene, node};
 use super::verdicts::{STARTING, failed};
 use crate::model::action::Action;
 use crate::model::cluster::ClusterRole;
+use crate::model::concern::Concern;
 use crate::model::instance::{ControlState, Postmaster};
 use crate::model::rejoin::{
     Evidence, Kinship, OwnData, PrimaryData, Refusal, Resync, RewindSource,
@@ -14,7 +15,7 @@ use crate::model::rejoin::{
 use crate::model::settings::ReplicationMode::Sync;
 use crate::model::settings::{Rejoin, Settings};
 use crate::model::status::DataStatus;
-use crate::model::step::{Concern, ShutdownMode, Step};
+use crate::model::step::{ShutdownMode, Step};
 use crate::model::verdict::{Failure, Outcome, Reason, Verdict};
 use crate::model::wal::{Lsn, Timeline};
 

@@ -6,7 +6,7 @@ use crate::decide::decide;
 use crate::model::action::Action;
 use crate::model::cluster::{Cluster, ClusterNode, ClusterRole, Membership, NoQuorumPolicy};
 use crate::model::instance::{
-    Answer, DataDirectory, Files, Instance, Lock, Postmaster, PrimaryReport, Receiver,
+    Answer, DataDirectory, Files, Instance, Lock, Postmaster, PrimaryReport, Receiver, SlotRow,
     StandbyReport, StandbyRow,
 };
 use crate::model::node::NodeName;
@@ -50,6 +50,8 @@ fn cluster_node(name: &str) -> ClusterNode {
         score: Some(PromotionScore::Never),
         xlog_location: None,
         wal_position: None,
+        position_is_final: false,
+        sync_quorum: None,
         baseline: None,
         receiver_status: None,
     }
@@ -64,6 +66,11 @@ pub(super) fn row(name: &str, state: &str, sync_state: &str, flush: Lsn) -> Stan
         sync_state: Some(sync_state.into()),
         flush_lsn: Some(flush),
     }
+}
+
+/// A slot that nobody uses.
+pub(super) fn slot(name: &str, restart_lsn: Option<Lsn>) -> SlotRow {
+    SlotRow { name: name.into(), active: false, restart_lsn, lost: false, idle: None }
 }
 
 impl Scene {
@@ -83,6 +90,7 @@ impl Scene {
                 data_directory: DataDirectory::Present,
                 postmaster: Postmaster::Running { pid: 42, held: false },
                 answer,
+                disk: None,
                 control: None,
                 conninfo_reloads: true,
                 last_fatal: None,
@@ -148,12 +156,15 @@ impl Scene {
             timeline: Timeline(1),
             wal_end: END,
             replayed: END,
+            own_wal_read: true,
             receiver: None,
             left_at: None,
             primary_conninfo: None,
             conninfo_overridden: false,
             synchronous_standby_names: String::new(),
             slots: Vec::new(),
+            slots_advance: true,
+            commits_obey: true,
         };
         let mut scene = Self::new(mode, local, Answer::Standby(report));
         scene.seen.files.standby_mark = true;
@@ -172,6 +183,12 @@ impl Scene {
         me.status = None;
         me.score = None;
         scene
+    }
+
+    /// Adds a host that runs a standby.
+    pub(super) fn add_node(&mut self, name: &str) {
+        self.cluster().nodes.push(cluster_node(name));
+        self.settings.node_list.push(node(name));
     }
 
     pub(super) fn cluster(&mut self) -> &mut Cluster {
@@ -201,6 +218,14 @@ impl Scene {
         }
     }
 
+    fn slots(&mut self) -> &mut Vec<SlotRow> {
+        match &mut self.seen.instance.answer {
+            Answer::Primary(report) => &mut report.slots,
+            Answer::Standby(report) => &mut report.slots,
+            other => panic!("no server: {other:?}"),
+        }
+    }
+
     pub(super) fn stream_from(&mut self, timeline: u32) {
         let receiver = Receiver { streaming: true, timeline: Some(Timeline(timeline)) };
         self.standby_report().receiver = Some(receiver);
@@ -221,10 +246,17 @@ impl Scene {
                 {
                     report.synchronous_standby_names = names.to_string();
                     for row in &mut report.standbys {
+                        let listed = if names.is_all_of() { "sync" } else { "quorum" };
                         let sync = names.contains(&row.application_name);
-                        row.sync_state = Some(if sync { "sync" } else { "async" }.into());
+                        row.sync_state = Some(if sync { listed } else { "async" }.into());
                     }
                 }
+            }
+            Step::CreateSlot(name) => self.slots().push(slot(name.as_str(), Some(END))),
+            Step::DropSlot(name, _) => self.slots().retain(|row| row.name != name.as_str()),
+            Step::AdvanceSlot(name, to) => {
+                let rows = self.slots().iter_mut().filter(|row| row.name == name.as_str());
+                rows.for_each(|row| row.restart_lsn = Some(*to));
             }
             Step::WriteStandbySettings => {
                 self.seen.files.standby_settings = true;

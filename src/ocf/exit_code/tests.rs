@@ -38,6 +38,7 @@ fn failures() -> Vec<(Failure, u8)> {
         (Failure::DataOutOfDate(DataStatus::Disconnected), 1),
         (Failure::NotAStandby, 1),
         (Failure::PeerAhead(NodeName::new("pm02"), position, position), 1),
+        (Failure::QuorumUnseen("pm03".into()), 1),
         (Failure::CannotStop, 1),
         (Failure::Deadline(Box::new(Reason::ServerStarts)), 1),
         (Failure::ClusterUnavailable(String::new()), 1),

@@ -42,11 +42,23 @@ const UPSTREAM: [(&str, &str, &str); 33] = [
 ];
 
 #[test]
-fn the_parameters_are_those_of_the_stock_agent() {
+fn the_parameters_are_those_of_the_stock_agent_and_then_ours() {
     let ours = ALL.map(|row| (row.name, row.kind.content_type(), row.default));
     let (stock, own) = ours.split_at(UPSTREAM.len());
     assert_eq!(stock, UPSTREAM);
-    assert_eq!(own, [("rejoin", "string", "verify")]);
+    assert_eq!(
+        own,
+        [
+            ("rejoin", "string", "verify"),
+            ("sync_standbys", "integer", "1"),
+            ("sync_method", "string", "first"),
+            ("sync_availability", "string", "available"),
+            ("max_lag_on_failover", "string", "0"),
+            ("standby_slot_keep_size", "string", "1GB"),
+            ("slot_max_retained", "string", "0"),
+            ("slot_expire", "integer", "0"),
+        ]
+    );
     assert!(ALL.iter().all(|row| !row.required && !row.unique));
 }
 

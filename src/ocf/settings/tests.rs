@@ -11,6 +11,7 @@ use super::super::fault::{Fault, worst};
 use super::super::parameter;
 use super::parse;
 use crate::model::node::NodeName;
+use crate::model::policy::Policy;
 use crate::model::settings::{ReplicationMode, Settings};
 
 fn parse_with(parameters: &[(&str, &str)]) -> (Settings, Vec<Fault>) {
@@ -39,6 +40,36 @@ fn without_any_variable_all_is_default_and_right() {
 fn the_defaults_of_the_table_are_those_that_are_used() {
     let all: Vec<_> = parameter::ALL.iter().map(|row| (row.name, row.default)).collect();
     assert_eq!(parse_with(&all), parse(&Environment::default()));
+}
+
+#[test]
+fn the_policy_is_read_and_its_defaults_are_the_tables() {
+    assert_eq!(parse(&Environment::default()).0.policy, Policy::default());
+    let (settings, faults) = parse_with(&[
+        ("rep_mode", "sync"),
+        ("sync_standbys", "2"),
+        ("sync_method", "any"),
+        ("sync_availability", "strict"),
+        ("standby_slot_keep_size", "512MB"),
+        ("slot_expire", "24h"),
+    ]);
+    assert_eq!(faults, []);
+    assert!(settings.is_quorum_commit() && settings.is_strict());
+    assert_eq!(
+        (settings.policy.sync_standbys, settings.policy.standby_slot_keep_size),
+        (2, 1 << 29)
+    );
+    assert_eq!(settings.policy.slot_expire, Duration::from_secs(24 * 3600));
+    for (name, value, error) in [
+        ("sync_standbys", "0", true),
+        ("sync_method", "quorum", true),
+        ("sync_availability", "", true),
+        ("slot_max_retained", "10 gb", false),
+    ] {
+        let (settings, faults) = parse_with(&[("rep_mode", "sync"), (name, value)]);
+        assert_eq!(settings.policy, Policy::default(), "{name}");
+        assert_eq!(faults.iter().map(Fault::is_error).collect::<Vec<_>>(), [error], "{name}");
+    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Tests of validation.
 
+mod policy;
+
 use std::collections::HashSet;
 
 use proptest::prelude::{ProptestConfig, any, prop, proptest};

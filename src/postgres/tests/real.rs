@@ -1,6 +1,8 @@
 //! The layer against a real PostgreSQL 15 in a temporary directory: each test makes its own server
 //! on its own socket, as the user `postgres` when it runs as root.
 
+mod slots;
+
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::time::{Duration, Instant};

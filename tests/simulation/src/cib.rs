@@ -42,6 +42,8 @@ fn blank_node(name: &NodeName) -> ClusterNode {
         score: None,
         xlog_location: None,
         wal_position: None,
+        position_is_final: false,
+        sync_quorum: None,
         baseline: None,
         receiver_status: None,
     }
@@ -51,8 +53,9 @@ fn blank_node(name: &NodeName) -> ClusterNode {
 pub fn forget_status(cib: &mut Cluster, names: &[NodeName]) {
     cib.quorum = false;
     for (node, name) in cib.nodes.iter_mut().zip(names) {
-        let (data_status, standby) = (node.data_status.take(), node.standby);
-        *node = ClusterNode { data_status, standby, ..blank_node(name) };
+        let (data_status, sync_quorum) = (node.data_status.take(), node.sync_quorum.take());
+        let standby = node.standby;
+        *node = ClusterNode { data_status, sync_quorum, standby, ..blank_node(name) };
     }
 }
 

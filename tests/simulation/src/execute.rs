@@ -77,6 +77,11 @@ pub fn execute(
             }
             false => Err("the server does not answer".into()),
         },
+        Step::AdvanceSlot(..) => Ok(()),
+        Step::DropSlot(slot, _) => {
+            world.hosts[id].disk.slots.remove(slot.as_str());
+            Ok(())
+        }
         Step::RestartReceiver => match world.hosts[id].server.accepts() {
             true => {
                 end_receiver(world, id);
@@ -88,6 +93,8 @@ pub fn execute(
         | Step::SetDataStatus(..)
         | Step::SetScore(..)
         | Step::SetPosition(_)
+        | Step::SetFinalPosition(_)
+        | Step::SetSyncQuorum(_)
         | Step::SetBaseline(_)
         | Step::SetReceiverStatus(_) => write(world, id, running, step),
     }

@@ -101,8 +101,14 @@ fn told(world: &World, id: HostId) -> Answer {
     let (server, disk) = (&host.server, &host.disk);
     let names = server.names.to_string();
     let slots = disk.slots.iter();
-    let slots: Vec<SlotRow> =
-        slots.map(|name| SlotRow { name: name.clone(), active: true, restart_lsn: None }).collect();
+    let slot = |name: &String| SlotRow {
+        name: name.clone(),
+        active: true,
+        restart_lsn: None,
+        lost: false,
+        idle: None,
+    };
+    let slots: Vec<SlotRow> = slots.map(slot).collect();
     match server.phase {
         Phase::Absent | Phase::Orphans { .. } => Answer::NotAsked,
         Phase::Starting { .. } => Answer::Refused(Refusal::StartingUp),
@@ -122,6 +128,8 @@ fn told(world: &World, id: HostId) -> Answer {
                 timeline: Timeline(disk.wal.timeline()),
                 wal_end: lsn(known.max(server.replayed)),
                 replayed: lsn(server.replayed),
+                own_wal_read: server.received,
+                left_at: None,
                 receiver: connection.map(|_| Receiver {
                     streaming: true,
                     timeline: Some(Timeline(disk.wal.timeline())),
@@ -132,6 +140,8 @@ fn told(world: &World, id: HostId) -> Answer {
                 conninfo_overridden: false,
                 synchronous_standby_names: names,
                 slots,
+                slots_advance: true,
+                commits_obey: world.now >= server.checkpointer_busy_until,
             })
         }
     }
@@ -161,6 +171,7 @@ fn instance(world: &World, id: HostId, running: &Running, answer: Answer) -> Ins
         data_directory: DataDirectory::Present,
         postmaster,
         answer,
+        disk: None,
         control,
         conninfo_reloads: true,
         last_fatal: None,

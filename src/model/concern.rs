@@ -1,0 +1,169 @@
+//! What an operator should know although no action fails for it.
+
+use std::fmt;
+
+use super::node::NodeName;
+use super::rejoin::Kinship;
+use super::slot::SlotName;
+use super::status::DataStatus;
+
+/// What an operator should know although no action fails for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Concern {
+    /// Commits wait for a standby that does not stream.
+    CommitsWaitFor {
+        /// Its application name.
+        standby: String,
+        /// Why they may not stop waiting.
+        because: WaitsBecause,
+    },
+    /// There is no primary, and this standby does not ask to be promoted before these nodes are heard.
+    ElectionAwaits(Vec<NodeName>),
+    /// There is no primary, and this standby's data is not fit to be promoted.
+    Unfit(DataStatus),
+    /// There is a primary, and this standby does not receive WAL from it.
+    NotStreaming(NodeName),
+    /// No connection is free, not even for the agent.
+    NoConnectionFree,
+    /// The monitoring user may not see the state of the standbys.
+    Blind,
+    /// Nobody can tell how the server ended: `pg_controldata` is missing, or says nothing.
+    EndUnknown,
+    /// There is no primary yet with which a returning node could compare its data.
+    NobodyToAsk,
+    /// This node's data is part of the primary's history.
+    PartOfHistory(NodeName, Kinship),
+    /// This node's data is to be made the primary's.
+    Rewinds(NodeName, Kinship),
+    /// The file system of the WAL is nearly full.
+    DiskNearlyFull {
+        /// Bytes that are free.
+        free: u64,
+        /// The slot that keeps most WAL, and how many bytes.
+        slot: Option<(String, u64)>,
+    },
+    /// A slot keeps almost as many bytes as `slot_max_retained` allows.
+    SlotKeeps(SlotName, u64),
+    /// `synchronous_standby_names` is not what the agent's file says, even after a reload.
+    NamesOverridden(String),
+}
+
+/// Why commits may not stop waiting for a standby.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WaitsBecause {
+    /// This partition has no quorum.
+    NoQuorum,
+    /// The standby's node is lost and not known to be fenced: it could be promoted elsewhere.
+    NotFenced,
+    /// That it must not be promoted could not be recorded in the cluster.
+    NotRecorded,
+    /// The operator wants them to (`sync_availability=strict`).
+    Strict,
+}
+
+impl Concern {
+    /// Tells whether somebody should look soon; otherwise it is often over by itself.
+    #[must_use]
+    pub const fn is_grave(&self) -> bool {
+        match self {
+            Self::NotStreaming(_)
+            | Self::ElectionAwaits(_)
+            | Self::NobodyToAsk
+            | Self::PartOfHistory(..) => false,
+            Self::CommitsWaitFor { .. }
+            | Self::Unfit(_)
+            | Self::NoConnectionFree
+            | Self::Blind
+            | Self::EndUnknown
+            | Self::Rewinds(..)
+            | Self::DiskNearlyFull { .. }
+            | Self::SlotKeeps(..)
+            | Self::NamesOverridden(_) => true,
+        }
+    }
+}
+
+impl fmt::Display for WaitsBecause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoQuorum => "this partition has no quorum, so that another may promote it",
+            Self::NotFenced => {
+                "its node is lost and not known to be fenced, so that it may be promoted there; \
+                 fence it, or confirm that it is down (stonith_admin --confirm)"
+            }
+            Self::NotRecorded => "the cluster has not accepted that it must not be promoted",
+            Self::Strict => "sync_availability is strict",
+        })
+    }
+}
+
+const BLIND: &str = "the monitoring user may not see the standbys: GRANT pg_monitor to it, or leave \
+                     monitor_user empty";
+
+impl fmt::Display for Concern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CommitsWaitFor { standby, because } => {
+                write!(f, "commits wait for {standby}, which does not stream: {because}")
+            }
+            Self::ElectionAwaits(nodes) => {
+                let names: Vec<_> = nodes.iter().map(NodeName::as_str).collect();
+                write!(
+                    f,
+                    "there is no primary; this node waits for {} before it asks to be promoted, for \
+                     the newest data may be there",
+                    names.join(", ")
+                )
+            }
+            Self::Unfit(status) => {
+                write!(f, "there is no primary. My data is out-of-date. status={status}")
+            }
+            Self::NotStreaming(primary) => write!(
+                f,
+                "not streaming from the primary {primary}; if that lasts, the server's log says \
+                 why (another history, missing WAL, pg_hba.conf)"
+            ),
+            Self::NoConnectionFree => f.write_str(
+                "no connection is free, so that nothing can be asked; the server is alive. Raise \
+                 superuser_reserved_connections or find who holds the connections",
+            ),
+            Self::Blind => f.write_str(BLIND),
+            Self::EndUnknown => f.write_str(
+                "pg_controldata, which should stand beside pgctl, does not say how the server ended: \
+                 its shutdown counts as unclean, so that this node stays stopped and keeps \
+                 PGSQL.lock. Install it; until then every demotion ends so",
+            ),
+            Self::NobodyToAsk => f.write_str(
+                "this node was primary and is not to be promoted; there is no primary yet to compare \
+                 its data with: starting as a standby, the lock stays",
+            ),
+            Self::PartOfHistory(primary, kinship) => {
+                write!(f, "this node's data is part of {primary}'s history: {kinship}")
+            }
+            Self::Rewinds(primary, kinship) => {
+                write!(f, "this node's data has diverged from {primary}'s: {kinship}")
+            }
+            Self::DiskNearlyFull { free, slot: None } => {
+                write!(f, "only {} MB are free for WAL", free >> 20)
+            }
+            Self::DiskNearlyFull { free, slot: Some((slot, bytes)) } => write!(
+                f,
+                "only {} MB are free for WAL; the replication slot {slot} keeps {} MB: bring its \
+                 standby back, or see slot_max_retained",
+                free >> 20,
+                bytes >> 20
+            ),
+            Self::SlotKeeps(slot, bytes) => write!(
+                f,
+                "the replication slot {slot} keeps {} MB of WAL for a standby that is not connected; \
+                 beyond slot_max_retained it is dropped",
+                bytes >> 20
+            ),
+            Self::NamesOverridden(value) => write!(
+                f,
+                "synchronous_standby_names is '{value}' against the agent's file: remove it from \
+                 postgresql.auto.conf (ALTER SYSTEM RESET synchronous_standby_names)"
+            ),
+        }
+    }
+}
