@@ -6,5 +6,6 @@ mod failover;
 mod first_start;
 mod rejoin;
 mod site;
+mod sync_policy;
 mod two_hosts;
 mod whole_cluster;

@@ -69,7 +69,12 @@ impl Site {
 
     /// Loads one of the examples with crmsh, as it is.
     pub fn load(&self, example: &str) {
-        self.cluster.configure_crm(&self::example(example)).expect("crmsh takes the example");
+        self.load_changed(example, |text| text);
+    }
+
+    /// The same, with something different.
+    pub fn load_changed(&self, name: &str, change: impl FnOnce(String) -> String) {
+        self.cluster.configure_crm(&change(example(name))).expect("crmsh takes the example");
     }
 
     /// Waits until `primary` is the primary, one of `standbys` is synchronous and the others are
