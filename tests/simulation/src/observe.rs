@@ -129,7 +129,6 @@ fn told(world: &World, id: HostId) -> Answer {
                 wal_end: lsn(known.max(server.replayed)),
                 replayed: lsn(server.replayed),
                 own_wal_read: server.received,
-                left_at: None,
                 receiver: connection.map(|_| Receiver {
                     streaming: true,
                     timeline: Some(Timeline(disk.wal.timeline())),
