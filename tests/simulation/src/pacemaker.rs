@@ -156,6 +156,8 @@ fn perform(world: &mut World, at: usize, lists: &Notification, phase: Phase) -> 
             hosts.iter().for_each(|id| world.hosts[*id].address = false);
             Vec::new()
         }
+        // A host that is off does not take it into its next life.
+        Phase::AddressUp(host) if !world.hosts[host].on => Vec::new(),
         Phase::AddressUp(host) => {
             world.hosts[host].address = true;
             world.trace(|| format!("{} has the address", world.hosts[host].name));
