@@ -24,8 +24,14 @@ impl Cluster {
     #[must_use]
     pub fn gather_evidence(&self) -> PathBuf {
         let folder = base().join(file_name(&self.shared.options.name));
+        self.gather_evidence_in(&folder);
+        folder
+    }
+
+    /// Copies everything that explains what happened into that folder, in place of what it held.
+    pub fn gather_evidence_in(&self, folder: &Path) {
         // An earlier run's evidence would mislead.
-        drop(fs::remove_dir_all(&folder));
+        drop(fs::remove_dir_all(folder));
         for host in self.hosts() {
             gather(&host, &folder.join(host.name()));
         }
@@ -39,7 +45,6 @@ impl Cluster {
             );
         }
         keep(&folder.join("timeline.txt"), &story);
-        folder
     }
 }
 
