@@ -14,8 +14,8 @@ use crate::model::step::{ShutdownMode, Step};
 use crate::model::sync_names::SyncNames;
 use crate::model::verdict::{Failure, Reason, Verdict};
 
-/// How long a launched server may be invisible: `pg_ctl` has returned, the postmaster has not yet
-/// changed into its data directory.
+/// How long a launched server may be invisible or deaf: `pg_ctl` has returned, the postmaster has
+/// not yet changed into its data directory, or not yet opened its sockets.
 const LAUNCH_GRACE: Duration = Duration::from_millis(800);
 
 /// How long a failover waits for the old primary to recover, so that what it has beyond the others
@@ -64,10 +64,9 @@ fn launch(settings: &Settings, seen: &Observation) -> Verdict {
             let line = seen.instance.last_fatal.clone().unwrap_or_else(|| error.clone());
             return fail(died(settings, Some(line)));
         }
-        let grace_is_over = seen.time.elapsed >= launched.ended + LAUNCH_GRACE;
-        return match grace_is_over || seen.instance.last_fatal.is_some() {
-            true => fail(died(settings, seen.instance.last_fatal.clone())),
-            false => Verdict::Wait(Reason::ServerStarts),
+        return match in_launch_grace(seen) && seen.instance.last_fatal.is_none() {
+            true => Verdict::Wait(Reason::ServerStarts),
+            false => fail(died(settings, seen.instance.last_fatal.clone())),
         };
     }
     if let Some(refused) = half_rewound(settings, seen) {
@@ -157,11 +156,20 @@ fn accepting(settings: &Settings, seen: &Observation) -> Option<Verdict> {
         Answer::Refused(Refusal::Full) => {
             Some(fail(Failure::NotAccepting("no connection is free".into())))
         }
+        // The process is there before its socket.
+        Answer::Refused(Refusal::Other(_)) if in_launch_grace(seen) => {
+            Some(Verdict::Wait(Reason::ServerStarts))
+        }
         Answer::Refused(Refusal::Other(error)) => Some(fail(Failure::NotAccepting(error.clone()))),
         Answer::MonitorSqlFailed(error) => Some(fail(Failure::MonitorSql(error.clone()))),
         Answer::Silent(error) if out_of_time => Some(fail(Failure::Silent(error.clone()))),
         Answer::Silent(_) | Answer::NotAsked => Some(Verdict::Wait(Reason::ServerStarts)),
     }
+}
+
+fn in_launch_grace(seen: &Observation) -> bool {
+    let launched = seen.taken.last(&Step::Launch);
+    launched.is_some_and(|launched| seen.time.elapsed < launched.ended + LAUNCH_GRACE)
 }
 
 /// Tells whether another node is to be promoted once this start is over, and has waited enough.

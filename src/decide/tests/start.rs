@@ -60,6 +60,18 @@ fn start_fails_at_once_when_the_server_dies() {
 }
 
 #[test]
+fn a_server_may_be_deaf_right_after_its_launch_and_no_longer() {
+    let mut scene = Scene::stopped(ReplicationMode::None, "pm01");
+    assert_eq!(scene.run(Action::Start).1, STARTING);
+    scene.seen.instance = Scene::standby(Sync, "pm01").seen.instance;
+    let deaf = "error connecting to server: No such file or directory".to_owned();
+    scene.seen.instance.answer = Answer::Refused(Refusal::Other(deaf.clone()));
+    assert_eq!(scene.decide(Action::Start), STARTING);
+    scene.seen.time.elapsed = Duration::from_secs(1);
+    assert_eq!(scene.decide(Action::Start), failed(Failure::NotAccepting(deaf)));
+}
+
+#[test]
 fn start_does_not_end_a_standby_that_still_recovers() {
     let mut scene = Scene::standby(Sync, "pm02");
     scene.seen.instance.answer = Answer::Refused(Refusal::StartingUp);
