@@ -9,7 +9,7 @@ BINARY     = target/release/pgsql-ha
 # Where rustup puts Rust, if scripts/setup had to install it.
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
-.PHONY: all setup check test simulate test-matrix demo bench install uninstall
+.PHONY: all setup check test simulate test-matrix faults demo bench install uninstall
 
 all:
 	$(CARGO) build --release
@@ -35,6 +35,11 @@ simulate:
 test-matrix: setup
 	scripts/matrix-setup
 	scripts/test-matrix
+
+# Every fault in every mode, on real clusters; writes docs/faults.md when all are played. CASES=4a,17 MODES=async JOBS=3. Needs root.
+faults: setup all
+	$(CARGO) run --release --quiet -p faults -- $(if $(CASES),--cases $(CASES)) $(if $(MODES),--modes $(MODES)) \
+		$(if $(JOBS),--jobs $(JOBS)) $(if $(CASES)$(MODES),,--write docs/faults.md) $(FAULTS)
 
 # A real three-host cluster on one screen. KEEP=1 leaves it up, FAULT=power cuts the primary's power. Needs root.
 demo: setup all

@@ -1,0 +1,212 @@
+//! One cluster with the agent in one mode: its making, who is what, and whether it is healthy. What befalls it is in
+//! `cases`.
+
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use testbed::{Builder, Cluster, Host, State};
+
+use crate::case::Setup;
+use crate::disk::SmallDisks;
+use crate::error::Error;
+use crate::mode::Mode;
+
+/// The address that clients use in the example.
+pub const CLIENT_ADDRESS: &str = "10.77.0.100";
+/// The primitive in the example.
+pub const RESOURCE: &str = "pgsql";
+/// Its clone.
+pub const CLONE: &str = "pgsql-clone";
+/// PostgreSQL's data.
+pub const PGDATA: &str = "/var/lib/pgsql/data";
+/// The mark of a node that has been primary.
+pub const LOCK: &str = "/var/lib/pgsql/tmp/PGSQL.lock";
+/// PostgreSQL's programs.
+pub const BINDIR: &str = "/usr/lib/postgresql/15/bin";
+
+const EXAMPLE: &str = include_str!("../../../crm-examples/three-hosts.crm");
+/// What the standbys' user needs beside replication, so that pg_rewind can copy with it (PostgreSQL's manual, pg_rewind).
+const REWIND_RIGHTS: [&str; 4] = [
+    "grant execute on function pg_catalog.pg_ls_dir(text, boolean, boolean) to repuser",
+    "grant execute on function pg_catalog.pg_stat_file(text, boolean) to repuser",
+    "grant execute on function pg_catalog.pg_read_binary_file(text) to repuser",
+    "grant execute on function pg_catalog.pg_read_binary_file(text, bigint, bigint, boolean) to repuser",
+];
+const PAUSE: Duration = Duration::from_millis(200);
+/// Time for anything that takes seconds on a quiet machine.
+pub const SOON: Duration = Duration::from_secs(90);
+
+/// What decides whether a case can use the cluster of the case before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Kind {
+    /// How commits wait.
+    pub mode: Mode,
+    /// What is different about it.
+    pub setup: Setup,
+}
+
+/// One cluster.
+pub struct Site {
+    /// The hosts. Dropped before their disks are.
+    pub cluster: Cluster,
+    /// What it is.
+    pub kind: Kind,
+    _disks: Option<SmallDisks>,
+}
+
+/// Who is what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Roles {
+    /// The primary.
+    pub primary: String,
+    /// The standby that commits wait for; in async mode the first of both.
+    pub sync: String,
+    /// The other standby.
+    pub third: String,
+}
+
+impl Site {
+    /// Boots three hosts with the agent and waits for a primary and two streaming standbys.
+    pub fn boot(agent: &Path, kind: Kind, name: &str) -> Result<Self, Error> {
+        let disks = match kind.setup {
+            Setup::SmallWal => Some(SmallDisks::make()?),
+            Setup::Example | Setup::ShortStart | Setup::Rewind => None,
+        };
+        let builder = builder(agent, name);
+        let cluster = disks.iter().fold(builder, |builder, disks| disks.share(builder)).build()?;
+        cluster.prepare_postgres()?;
+        disks.iter().try_for_each(|disks| disks.move_wal(&cluster))?;
+        cluster.wait_until_online(SOON);
+        cluster.configure_crm(&configuration(kind))?;
+        let site = Self { cluster, kind, _disks: disks };
+        let roles = site.settle(SOON)?;
+        if kind.setup == Setup::Rewind {
+            let primary = site.cluster.host(&roles.primary);
+            REWIND_RIGHTS.iter().try_for_each(|right| primary.query(right).map(drop))?;
+        }
+        Ok(site)
+    }
+
+    /// Waits for one primary and two streaming standbys, in PostgreSQL's words and in the cluster's.
+    pub fn settle(&self, limit: Duration) -> Result<Roles, Error> {
+        until("a primary and two streaming standbys", limit, || self.roles())
+    }
+
+    /// Who is what, if there is one primary with two streaming standbys.
+    pub fn roles(&self) -> Option<Roles> {
+        let state = self.cluster.state().ok()?;
+        let [primary] = state.promoted()[..] else { return None };
+        let standbys: Vec<_> = state.unpromoted().into_iter().collect();
+        let [one, other] = standbys[..] else { return None };
+        let status = |node| status(&state, node);
+        let of = |sync: &str, third: &str| {
+            let [primary, sync, third] = [primary, sync, third].map(str::to_owned);
+            Roles { primary, sync, third }
+        };
+        let roles = match (status(primary), status(one), status(other)) {
+            ("PRI", "HS:sync", "HS:async") => of(one, other),
+            ("PRI", "HS:async", "HS:sync") => of(other, one),
+            ("PRI", "HS:async", "HS:async") if !self.kind.mode.is_sync() => of(one, other),
+            _ => return None,
+        };
+        (self.streaming(&roles.primary).len() == 2).then_some(roles)
+    }
+
+    /// The standbys that stream from that host.
+    pub fn streaming(&self, primary: &str) -> Vec<String> {
+        let sql = "select application_name from pg_stat_replication where state = 'streaming'";
+        let rows = self.cluster.host(primary).query(sql).unwrap_or_default();
+        rows.into_iter().flatten().flatten().collect()
+    }
+
+    /// Forgets the failures of earlier cases, and empties the ledger's table.
+    pub fn clean(&self) -> Result<Roles, Error> {
+        let host = self.first_on()?;
+        host.run_ok(&["crm_resource", "--cleanup"])?;
+        host.run_ok(&["crm_resource", "--clear", "-r", CLONE])?;
+        let roles = self.settle(SOON)?;
+        self.cluster.wait_until_idle(SOON);
+        let roles_now = self.settle(SOON)?;
+        self.cluster.host(&roles.primary).query("truncate ledger")?;
+        Ok(roles_now)
+    }
+
+    /// A host that is on.
+    pub fn first_on(&self) -> Result<Host, Error> {
+        let host = self.cluster.hosts().into_iter().find(Host::is_on);
+        host.ok_or_else(|| Error::said("every host is off"))
+    }
+}
+
+/// What the agent says of an instance.
+pub fn status<'a>(state: &'a State, node: &str) -> &'a str {
+    state.transient(node, &format!("{RESOURCE}-status")).unwrap_or_default()
+}
+
+fn builder(agent: &Path, name: &str) -> Builder {
+    Cluster::builder()
+        .name(name)
+        .agent(agent, "heartbeat", "pgsql")
+        .agent(agent, "pgsql-ha", "pgsql")
+        .property("stonith-enabled", "true")
+        .bindir(BINDIR)
+        .pg_log("/var/log/postgresql/pgsql-ha.log")
+        .pg_setting("max_connections", "20")
+        // No checkpoint by the clock: what a server has to recover is the case's to say.
+        .pg_setting("checkpoint_timeout", "30min")
+}
+
+fn configuration(kind: Kind) -> String {
+    let text = EXAMPLE.replace(r#"rep_mode="sync""#, kind.mode.words());
+    match kind.setup {
+        Setup::Example | Setup::SmallWal => text,
+        Setup::ShortStart => text.replace(
+            "op start interval=0s timeout=300s on-fail=restart",
+            "op start interval=0s timeout=20s on-fail=restart",
+        ),
+        Setup::Rewind => text.replace(r#"rep_mode="#, r#"rejoin="rewind" rep_mode="#),
+    }
+}
+
+/// Asks again and again until there is an answer.
+pub fn until<T>(
+    what: &str,
+    limit: Duration,
+    mut ask: impl FnMut() -> Option<T>,
+) -> Result<T, Error> {
+    let started = Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return Ok(answer);
+        }
+        if started.elapsed() >= limit {
+            return Err(Error::Awaited { what: what.to_owned(), limit });
+        }
+        sleep(PAUSE);
+    }
+}
+
+/// Where cargo builds.
+pub fn target() -> PathBuf {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    workspace.join(std::env::var_os("CARGO_TARGET_DIR").map_or("target".into(), PathBuf::from))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::ValueEnum;
+
+    use super::*;
+
+    #[test]
+    fn every_kind_of_cluster_differs_from_the_example_where_it_should() {
+        let text = |mode, setup| configuration(Kind { mode, setup });
+        assert_eq!(text(Mode::SyncAvailable, Setup::Example), EXAMPLE);
+        for &mode in Mode::value_variants() {
+            assert!(text(mode, Setup::Example).contains(mode.words()), "{mode}");
+            assert!(text(mode, Setup::Rewind).contains(r#"rejoin="rewind" rep_mode="#), "{mode}");
+            assert!(text(mode, Setup::ShortStart).contains("start interval=0s timeout=20s"));
+        }
+    }
+}
