@@ -262,7 +262,7 @@ impl Observer {
             | Action::MetaData
             | Action::ValidateAll
             | Action::Methods
-            | Action::Usage => world.clock.deadline,
+            | Action::Usage => world.clock.of_question(),
         };
         let mut answer = world.session.report(deadline);
         if let (Answer::Standby(report), Some(version)) = (&mut answer, world.version) {

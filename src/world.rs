@@ -13,6 +13,9 @@ use crate::postgres::standby::Standby;
 use crate::postgres::version::Version;
 use crate::system::identity::User;
 
+/// What a question gets that is asked right before the deadline: half of the smallest margin.
+const LAST_QUESTION: Duration = Duration::from_millis(250);
+
 /// The action's time: when it began, and by when it must have answered.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
@@ -37,6 +40,13 @@ impl Clock {
     #[must_use]
     pub fn within(&self, limit: Duration) -> Instant {
         self.deadline.min(Instant::now() + limit)
+    }
+
+    /// Returns by when a question to the server must be answered: the deadline, but never at once, or
+    /// our own haste would pass for the server's silence. The moment is part of the margin.
+    #[must_use]
+    pub fn of_question(&self) -> Instant {
+        self.deadline.max(Instant::now() + LAST_QUESTION)
     }
 
     /// Returns at most a tenth of the action's time: what a single word with the cluster may take.
@@ -92,5 +102,19 @@ impl World {
             primary,
             retry_is_free: self.retry_is_free,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_gets_a_moment_even_at_the_end() {
+        let asked = Instant::now();
+        let over = Clock { began: asked, deadline: asked };
+        assert!(over.of_question() >= asked + LAST_QUESTION);
+        let early = Clock { began: asked, deadline: asked + Duration::from_secs(3600) };
+        assert_eq!(early.of_question(), early.deadline);
     }
 }
