@@ -4,9 +4,9 @@
 
 use super::candidate::is_fit;
 use super::start::another_is_promoted;
-use super::sync_policy::quorum_counts;
+use super::sync_policy::{quorum_counts, record_is_binding};
 use super::{fail, rejoin, try_once};
-use crate::model::cluster::{Cluster, Membership};
+use crate::model::cluster::{Cluster, ClusterNode, Membership};
 use crate::model::concern::Concern;
 use crate::model::node::NodeName;
 use crate::model::observation::Observation;
@@ -32,7 +32,8 @@ pub(super) fn held_back(
     // A promotion by restart keeps the timeline: afterwards nothing would show that this node went
     // another way, so that it does not start beside one.
     let unseen_fork = settings.restart_on_promote && another_is_promoted(seen);
-    if was_last_primary(settings, cluster) && !unseen_fork || has_streamed_since(settings, cluster)
+    if was_last_primary(settings, seen, cluster) && !unseen_fork
+        || has_streamed_since(settings, cluster)
     {
         return None;
     }
@@ -46,12 +47,35 @@ pub(super) fn held_back(
     }
 }
 
-/// Tells whether a node may start before there is a primary to compare its data with. Its record says
-/// that it must not be promoted, and PostgreSQL follows no timeline that left ours before our end, so
-/// that it can do no harm; a refusal would last although it may be proven good a moment later.
+/// Tells whether a node may start before there is a primary to compare its data with: it will not be
+/// promoted, be it for its record or for a peer that is awaited (`awaited`), and PostgreSQL follows no
+/// timeline that left ours before our end, so that it can do no harm; a refusal would last although
+/// it may be proven good a moment later.
 fn waits_for_primary(settings: &Settings, cluster: &Cluster) -> bool {
     let recorded = cluster.me().and_then(|me| me.data_status.as_ref());
-    recorded.is_some() && !is_fit(settings.rep_mode, recorded) && !settings.restart_on_promote
+    let held = recorded == Some(&DataStatus::Latest) || !is_fit(settings.rep_mode, recorded);
+    recorded.is_some() && held && !settings.restart_on_promote
+}
+
+/// Returns the peers that the last primary has to see before it is promoted again: one of them may
+/// have been promoted while this node was away, without a record here.
+///
+/// Where quorum means nothing, a peer that is down may have been promoted before it was fenced; only
+/// a node that has not been away knows better.
+pub(super) fn awaited(settings: &Settings, seen: &Observation, cluster: &Cluster) -> Vec<NodeName> {
+    let mine = cluster.me().and_then(|me| me.data_status.as_ref());
+    if seen.files.lock.is_none() || mine != Some(&DataStatus::Latest) {
+        return Vec::new();
+    }
+    let majority = cluster.fencing && cluster.quorum && quorum_counts(cluster);
+    let known = |peer: &ClusterNode| {
+        let was_here = cluster.fencing && seen.files.locked_in_this_life;
+        majority
+            || peer.membership == Membership::Member
+            || was_here && record_is_binding(cluster, peer.membership)
+    };
+    let peers = settings.peers(&cluster.local).filter_map(|name| cluster.node(name));
+    peers.filter(|peer| !known(peer)).map(|peer| peer.name.clone()).collect()
 }
 
 /// Data that a `pg_rewind` has left half done is never started.
@@ -94,14 +118,9 @@ fn other_primary(cluster: &Cluster) -> Option<NodeName> {
 }
 
 /// Tells whether nobody has been promoted since this node was: whoever is promoted records every
-/// other node as out of date first. The record counts only if no other partition can have one
-/// that we have not read: where quorum means nothing, a peer that is down may have been promoted
-/// before it was fenced, while we were away.
-fn was_last_primary(settings: &Settings, cluster: &Cluster) -> bool {
+/// other node as out of date first.
+fn was_last_primary(settings: &Settings, seen: &Observation, cluster: &Cluster) -> bool {
     let mine = cluster.me().and_then(|me| me.data_status.as_ref());
-    let mut peers = settings.peers(&cluster.local).filter_map(|name| cluster.node(name));
-    let majority = cluster.fencing && cluster.quorum && quorum_counts(cluster);
-    let binding = peers.all(|peer| majority || peer.membership == Membership::Member);
     let rival = other_primary(cluster).is_some();
-    mine == Some(&DataStatus::Latest) && !rival && binding
+    mine == Some(&DataStatus::Latest) && !rival && awaited(settings, seen, cluster).is_empty()
 }

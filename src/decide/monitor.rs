@@ -1,6 +1,7 @@
 //! Monitor and status: how is the instance, and is the cluster's record of it true?
 
 use super::election::{Standing, standing};
+use super::held_back::awaited;
 use super::publish::publish;
 use super::{SUCCESS, fail, slots, try_once};
 use std::time::Duration;
@@ -278,7 +279,11 @@ pub(super) fn stand_for_election(
     if me.wal_position != Some(report.position()) {
         steps.push(Step::SetPosition(Some(report.position())));
     }
+    let awaited = awaited(settings, seen, cluster);
     match standing(settings, cluster, report.position()) {
+        Standing::First if !awaited.is_empty() => {
+            steps.push(Step::Warn(Concern::MayBeOvertaken(awaited)));
+        }
         Standing::First if me.score != Some(PromotionScore::PROMOTE_ME) => {
             steps.push(Step::SetScore(me.name.clone(), PromotionScore::PROMOTE_ME));
         }

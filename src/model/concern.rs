@@ -19,6 +19,9 @@ pub enum Concern {
     },
     /// There is no primary, and this standby does not ask to be promoted before these nodes are heard.
     ElectionAwaits(Vec<NodeName>),
+    /// There is no primary, and this node was the last one that it knows of; but one of these may have been
+    /// promoted while it was away.
+    MayBeOvertaken(Vec<NodeName>),
     /// There is no primary, and this standby's data is not fit to be promoted.
     Unfit(DataStatus),
     /// There is a primary, and this standby does not receive WAL from it.
@@ -71,6 +74,7 @@ impl Concern {
             | Self::NobodyToAsk
             | Self::PartOfHistory(..) => false,
             Self::CommitsWaitFor { .. }
+            | Self::MayBeOvertaken(_)
             | Self::Unfit(_)
             | Self::NoConnectionFree
             | Self::Blind
@@ -133,9 +137,19 @@ impl fmt::Display for Concern {
                  its shutdown counts as unclean, so that this node stays stopped and keeps \
                  PGSQL.lock. Install it; until then every demotion ends so",
             ),
+            Self::MayBeOvertaken(nodes) => {
+                let names: Vec<_> = nodes.iter().map(NodeName::as_str).collect();
+                write!(
+                    f,
+                    "this node was the last primary that it knows of, but was away since: it waits for {}, \
+                     which may have been promoted meanwhile. If that cannot be or does not matter, remove \
+                     PGSQL.lock in tmpdir",
+                    names.join(", ")
+                )
+            }
             Self::NobodyToAsk => f.write_str(
-                "this node was primary and is not to be promoted; there is no primary yet to compare \
-                 its data with: starting as a standby, the lock stays",
+                "this node was primary, and there is no other yet to compare its data with: starting as a \
+                 standby, the lock stays",
             ),
             Self::PartOfHistory(primary, kinship) => {
                 write!(f, "this node's data is part of {primary}'s history: {kinship}")

@@ -260,6 +260,9 @@ pub struct Files {
     pub standby_settings: bool,
     /// Whether the server is told to run as a standby (`standby.signal`; `recovery.conf` below 12).
     pub standby_mark: bool,
+    /// Whether the lock was written since Pacemaker was started on this node: whoever is promoted since
+    /// then is on record here, or has fenced this node.
+    pub locked_in_this_life: bool,
     /// `PGSQL.rewind`: a `pg_rewind` of the agent has begun and not come to its end; what it says.
     pub rewinding: Option<String>,
 }

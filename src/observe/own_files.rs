@@ -35,5 +35,6 @@ pub(super) fn files(world: &World) -> Files {
         standby_mark: world
             .version
             .is_some_and(|version| standby::has_mark(settings, user, version).unwrap_or(false)),
+        locked_in_this_life: replication && lock_file::is_of_this_life(settings, user),
     }
 }

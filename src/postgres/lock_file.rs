@@ -6,9 +6,11 @@ use crate::model::settings::Settings;
 use crate::model::wal::Timeline;
 use crate::system::files::{self, Attributes};
 use crate::system::identity::{User, as_user};
+use crate::system::process;
 
 const BYTES_MAX: u64 = 4096;
 const LABEL: &str = "timeline ";
+const LIFE: &str = "life ";
 
 /// Reads the lock; `None`: there is none. The stock agent's is empty.
 ///
@@ -19,6 +21,15 @@ pub fn read(settings: &Settings, user: &User) -> Result<Option<Lock>, PostgresEr
     Ok(as_user(user, || files::read(&path, BYTES_MAX))??.map(|text| parse(&text)))
 }
 
+/// Tells whether the lock was written since Pacemaker's executor, which calls the agent, was started.
+#[must_use]
+pub fn is_of_this_life(settings: &Settings, user: &User) -> bool {
+    let text = as_user(user, || files::read(&settings.lock_file(), BYTES_MAX));
+    let Ok(Ok(Some(text))) = text else { return false };
+    let written = text.lines().find_map(|line| line.strip_prefix(LIFE));
+    written.is_some_and(|life| process::caller().is_ok_and(|present| present == life))
+}
+
 /// Creates the lock of a node that is about to be primary on this timeline.
 ///
 /// # Errors
@@ -26,7 +37,8 @@ pub fn read(settings: &Settings, user: &User) -> Result<Option<Lock>, PostgresEr
 pub fn create(settings: &Settings, user: &User, timeline: Timeline) -> Result<(), PostgresError> {
     let path = settings.lock_file();
     log::info!("Creating {}.", path.display());
-    let text = format!("{LABEL}{timeline}\n");
+    let life = process::caller().map(|life| format!("{LIFE}{life}\n")).unwrap_or_default();
+    let text = format!("{LABEL}{timeline}\n{life}");
     as_user(user, || files::replace(&path, &text, Attributes::PRIVATE))??;
     Ok(())
 }
@@ -59,6 +71,11 @@ mod tests {
         create(&fake.settings, &fake.user, Timeline(7)).expect("created");
         let lock = read(&fake.settings, &fake.user).expect("read");
         assert_eq!(lock, Some(Lock { timeline: Some(Timeline(7)) }));
+        assert!(is_of_this_life(&fake.settings, &fake.user));
+        for other in ["", "timeline 7\n", "timeline 7\nlife x 1 1\n"] {
+            std::fs::write(fake.settings.lock_file(), other).expect("written");
+            assert!(!is_of_this_life(&fake.settings, &fake.user), "{other}");
+        }
         remove(&fake.settings, &fake.user).expect("removed");
         remove(&fake.settings, &fake.user).expect("removed already");
         for text in ["", "timeline x", "something else"] {

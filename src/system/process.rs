@@ -99,6 +99,18 @@ impl Process {
     }
 }
 
+/// Identifies the process that called this program, among all of this boot and of others.
+///
+/// # Errors
+/// `/proc` cannot be read.
+pub fn caller() -> Result<String, SystemError> {
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id");
+    let boot = boot.map_err(SystemError::ProcessTable)?;
+    let parent = nix::unistd::getppid().as_raw();
+    let started = Process::read(parent).map_or(0, |process| process.start_ticks);
+    Ok(format!("{} {parent} {started}", boot.trim()))
+}
+
 /// Tells whether a process is dead and waits for its parent to take note of it.
 #[must_use]
 pub fn is_zombie(pid: i32) -> bool {

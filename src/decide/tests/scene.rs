@@ -100,6 +100,7 @@ impl Scene {
                 sync_names: Some(SyncNames::nobody()),
                 standby_settings: true,
                 standby_mark: false,
+                locked_in_this_life: false,
                 rewinding: None,
             },
             cluster: ClusterView::Seen(cluster),

@@ -112,18 +112,36 @@ fn a_locked_node_without_a_primary_starts_as_the_last_one_or_when_it_cannot_be_p
 }
 
 #[test]
-fn of_two_nodes_the_last_primary_starts_only_beside_the_other() {
+fn of_two_nodes_the_last_primary_starts_and_is_promoted_when_the_other_cannot_have_been() {
     use Membership::{Down, Lost, Member, NeverSeen};
-    for (membership, starts) in [(Member, true), (Lost, false), (Down, false), (NeverSeen, false)] {
-        let mut scene = Scene::stopped(Sync, "pm01");
-        scene.cluster().startup_fencing = false;
-        scene.settings.node_list.truncate(2);
-        scene.cluster().nodes.truncate(2);
-        scene.seen.files.lock = Some(Lock { timeline: None });
-        scene.node("pm01").data_status = Some(DataStatus::Latest);
-        scene.node("pm02").membership = membership;
-        let (steps, _) = scene.run(Action::Start);
-        assert_eq!(steps.contains(&Step::Launch), starts, "{membership:?}");
+    // (peer, whether this node has been there since it was promoted) -> asks to be promoted
+    for (membership, was_here, asks) in [
+        (Member, false, true),
+        (Lost, false, false),
+        (Lost, true, false),
+        (Down, false, false),
+        (Down, true, true),
+        (NeverSeen, false, false),
+        (NeverSeen, true, false),
+    ] {
+        let two = |mut scene: Scene| {
+            scene.settings.node_list.truncate(2);
+            scene.cluster().nodes.truncate(2);
+            scene.seen.files.lock = Some(Lock { timeline: Some(Timeline(1)) });
+            scene.seen.files.locked_in_this_life = was_here;
+            scene.node("pm01").data_status = Some(DataStatus::Latest);
+            scene.node("pm02").data_status = Some(DataStatus::Disconnected);
+            scene.node("pm02").membership = membership;
+            scene
+        };
+        let (steps, _) = two(Scene::stopped(Sync, "pm01")).run(Action::Start);
+        assert!(steps.contains(&Step::Launch), "{membership:?} {was_here}");
+        assert!(!steps.contains(&Step::RemoveLock), "{membership:?} {was_here}");
+        let (steps, _) = two(Scene::standby(Sync, "pm01")).run(Action::Monitor);
+        let score = Step::SetScore(node("pm01"), PromotionScore::PROMOTE_ME);
+        assert_eq!(steps.contains(&score), asks, "{membership:?} {was_here}: {steps:?}");
+        let overtaken = Step::Warn(Concern::MayBeOvertaken(vec![node("pm02")]));
+        assert_eq!(steps.contains(&overtaken), !asks, "{membership:?} {was_here}: {steps:?}");
     }
 }
 

@@ -31,6 +31,8 @@ pub struct Disk {
     /// `rep_mode.conf`.
     pub names: Option<SyncNames>,
     pub lock: Option<Lock>,
+    /// Whether the host has been on since it was written.
+    pub locked_in_this_life: bool,
     pub slots: BTreeSet<String>,
 }
 
@@ -44,6 +46,7 @@ impl Disk {
             target: None,
             names: None,
             lock: None,
+            locked_in_this_life: false,
             slots: BTreeSet::new(),
         }
     }

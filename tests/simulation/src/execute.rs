@@ -63,6 +63,7 @@ pub fn execute(
         }
         Step::CreateLock(timeline) => {
             world.hosts[id].disk.lock = Some(Lock { timeline: Some(*timeline) });
+            world.hosts[id].disk.locked_in_this_life = true;
             Ok(())
         }
         Step::RemoveLock => {

@@ -31,7 +31,8 @@ pub enum Rule {
     NothingDivergedStreams,
     /// Nothing that was flushed is ever overwritten.
     NothingIsOverwritten,
-    /// A lock is passed or removed only by data that has not diverged, or that cannot be promoted.
+    /// A lock is removed only by data that has not diverged, and passed only by data that has not or that asks
+    /// for nothing.
     TheLockHolds,
     /// Every action ends in its time.
     ActionsEnd,
@@ -198,17 +199,18 @@ fn diverged(world: &World, id: HostId) -> Option<HostId> {
 }
 
 /// Checked when a start launches the server although there is a lock. A node that is on record as out of
-/// date may: it is not promoted, and the other rules watch that it does not stream.
+/// date may, and so may one that takes itself for the last primary: the other rules watch that it is
+/// not promoted, and does not stream.
 pub fn at_launch(world: &mut World, id: HostId, action: Action) {
     let host = &world.hosts[id];
-    let out_of_date = matches!(
+    let harmless = matches!(
         host.cib.nodes[id].data_status,
-        Some(DataStatus::Disconnected | DataStatus::Other(_))
+        Some(DataStatus::Disconnected | DataStatus::Other(_) | DataStatus::Latest)
     );
     if let Some(last) = diverged(world, id)
         && action == Action::Start
         && host.disk.lock.is_some()
-        && !out_of_date
+        && !harmless
     {
         let (name, last) = (&world.hosts[id].name, &world.hosts[last].name);
         let evidence = format!("{name} starts past its lock, and has WAL that {last} has not");

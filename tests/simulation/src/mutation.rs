@@ -108,7 +108,7 @@ impl Mutation {
             Self::RevokeNobody => "a promotion first revokes the rights of all others",
             Self::ClaimNothing => "... and records who has the latest data",
             Self::RelaxUnrecorded => "rights are revoked before commits stop waiting",
-            Self::LockIgnored => "the lock holds an old primary back",
+            Self::LockIgnored => "an old primary with its lock is not promoted unseen",
             Self::UnlockAtOnce => "the lock goes once a later timeline is streamed",
             Self::FetchNothing => "a promotion fetches what others have beyond it",
             Self::EverybodyFit => "only fit data is promoted",
@@ -148,7 +148,7 @@ pub fn distort(mutation: Mutation, seen: &mut Observation, action: Action) {
         Mutation::ObeyAtOnce | Mutation::CaughtUpAtOnce | Mutation::StreamingIsSync => {
             distort_report(mutation, seen);
         }
-        Mutation::LockIgnored if action == Action::Start => seen.files.lock = None,
+        Mutation::LockIgnored => seen.files.lock = None,
         Mutation::UnlockAtOnce => {
             if let Some(lock) = &mut seen.files.lock {
                 lock.timeline = lock.timeline.map(|_| Timeline(0));
@@ -180,7 +180,6 @@ pub fn distort(mutation: Mutation, seen: &mut Observation, action: Action) {
         Mutation::RevokeNobody
         | Mutation::ClaimNothing
         | Mutation::RelaxUnrecorded
-        | Mutation::LockIgnored
         | Mutation::FetchNothing
         | Mutation::EverybodyFit
         | Mutation::UsurperStays

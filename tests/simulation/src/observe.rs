@@ -187,6 +187,7 @@ fn files(world: &World, id: HostId) -> Files {
             && disk.mark
             && (disk.names.is_some() || !sync),
         standby_mark: disk.mark,
+        locked_in_this_life: disk.lock.is_some() && disk.locked_in_this_life,
         rewinding: None,
     }
 }
