@@ -1,7 +1,6 @@
 //! Monitor and status: how is the instance, and is the cluster's record of it true?
 
-use super::election::{Standing, standing};
-use super::held_back::awaited;
+use super::candidacy::stand_for_election;
 use super::publish::publish;
 use super::{SUCCESS, fail, slots, try_once};
 use std::time::Duration;
@@ -259,39 +258,9 @@ fn is_silent(me: &ClusterNode) -> bool {
     )
 }
 
-fn alone(me: &ClusterNode) -> Option<Step> {
+pub(super) fn alone(me: &ClusterNode) -> Option<Step> {
     let due = me.status != Some(InstanceStatus::Alone);
     due.then(|| Step::SetStatus(me.name.clone(), InstanceStatus::Alone))
-}
-
-/// A standby without a primary: says how far its WAL goes, and asks to be promoted if it is first.
-pub(super) fn stand_for_election(
-    settings: &Settings,
-    seen: &Observation,
-    report: &StandbyReport,
-    cluster: &Cluster,
-) -> Option<Verdict> {
-    let me = cluster.me()?;
-    let mut steps: Vec<_> = alone(me).into_iter().collect();
-    if me.score.is_none() {
-        steps.push(Step::SetScore(me.name.clone(), PromotionScore::Never));
-    }
-    if me.wal_position != Some(report.position()) {
-        steps.push(Step::SetPosition(Some(report.position())));
-    }
-    let awaited = awaited(settings, seen, cluster);
-    match standing(settings, cluster, report.position()) {
-        Standing::First if !awaited.is_empty() => {
-            steps.push(Step::Warn(Concern::MayBeOvertaken(awaited)));
-        }
-        Standing::First if me.score != Some(PromotionScore::PROMOTE_ME) => {
-            steps.push(Step::SetScore(me.name.clone(), PromotionScore::PROMOTE_ME));
-        }
-        Standing::First | Standing::Behind(_) => {}
-        Standing::Unfit(status) => steps.push(Step::Warn(Concern::Unfit(status))),
-        Standing::Awaiting(nodes) => steps.push(Step::Warn(Concern::ElectionAwaits(nodes))),
-    }
-    try_once(seen, steps)
 }
 
 /// A node that has been primary and now streams on a later timeline is proven to be part of the

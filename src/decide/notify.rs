@@ -5,7 +5,8 @@
 
 use std::time::Duration;
 
-use super::monitor::{stand_for_election, usurps};
+use super::candidacy::stand_for_election;
+use super::monitor::usurps;
 use super::publish::publish;
 use super::quorum::record_of;
 use super::{SUCCESS, try_once};

@@ -104,21 +104,33 @@ impl fmt::Display for WaitsBecause {
 const BLIND: &str = "the monitoring user may not see the standbys: GRANT pg_monitor to it, or leave \
                      monitor_user empty";
 
+fn listed(nodes: &[NodeName]) -> String {
+    nodes.iter().map(NodeName::as_str).collect::<Vec<_>>().join(", ")
+}
+
+fn election_awaits(nodes: &[NodeName]) -> String {
+    format!(
+        "there is no primary; this node waits for {} before it asks to be promoted, for the newest data \
+         may be there",
+        listed(nodes)
+    )
+}
+
+fn may_be_overtaken(nodes: &[NodeName]) -> String {
+    format!(
+        "this node was the last primary that it knows of, but was away since: it waits for {}, which may \
+         have been promoted meanwhile. If that cannot be or does not matter, remove PGSQL.lock in tmpdir",
+        listed(nodes)
+    )
+}
+
 impl fmt::Display for Concern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::CommitsWaitFor { standby, because } => {
                 write!(f, "commits wait for {standby}, which does not stream: {because}")
             }
-            Self::ElectionAwaits(nodes) => {
-                let names: Vec<_> = nodes.iter().map(NodeName::as_str).collect();
-                write!(
-                    f,
-                    "there is no primary; this node waits for {} before it asks to be promoted, for \
-                     the newest data may be there",
-                    names.join(", ")
-                )
-            }
+            Self::ElectionAwaits(nodes) => f.write_str(&election_awaits(nodes)),
             Self::Unfit(status) => {
                 write!(f, "there is no primary. My data is out-of-date. status={status}")
             }
@@ -137,16 +149,7 @@ impl fmt::Display for Concern {
                  its shutdown counts as unclean, so that this node stays stopped and keeps \
                  PGSQL.lock. Install it; until then every demotion ends so",
             ),
-            Self::MayBeOvertaken(nodes) => {
-                let names: Vec<_> = nodes.iter().map(NodeName::as_str).collect();
-                write!(
-                    f,
-                    "this node was the last primary that it knows of, but was away since: it waits for {}, \
-                     which may have been promoted meanwhile. If that cannot be or does not matter, remove \
-                     PGSQL.lock in tmpdir",
-                    names.join(", ")
-                )
-            }
+            Self::MayBeOvertaken(nodes) => f.write_str(&may_be_overtaken(nodes)),
             Self::NobodyToAsk => f.write_str(
                 "this node was primary, and there is no other yet to compare its data with: starting as a \
                  standby, the lock stays",

@@ -1,0 +1,46 @@
+//! A standby without a primary: what it publishes, and whether it asks to be promoted.
+//!
+//! Who comes first among several is `election`'s business.
+
+use super::election::{Standing, standing};
+use super::held_back::awaited;
+use super::monitor::alone;
+use super::try_once;
+use crate::model::cluster::Cluster;
+use crate::model::concern::Concern;
+use crate::model::instance::StandbyReport;
+use crate::model::observation::Observation;
+use crate::model::settings::Settings;
+use crate::model::status::PromotionScore;
+use crate::model::step::Step;
+use crate::model::verdict::Verdict;
+
+/// A standby without a primary: says how far its WAL goes, and asks to be promoted if it is first.
+pub(super) fn stand_for_election(
+    settings: &Settings,
+    seen: &Observation,
+    report: &StandbyReport,
+    cluster: &Cluster,
+) -> Option<Verdict> {
+    let me = cluster.me()?;
+    let mut steps: Vec<_> = alone(me).into_iter().collect();
+    if me.score.is_none() {
+        steps.push(Step::SetScore(me.name.clone(), PromotionScore::Never));
+    }
+    if me.wal_position != Some(report.position()) {
+        steps.push(Step::SetPosition(Some(report.position())));
+    }
+    let awaited = awaited(settings, seen, cluster);
+    match standing(settings, cluster, report.position()) {
+        Standing::First if !awaited.is_empty() => {
+            steps.push(Step::Warn(Concern::MayBeOvertaken(awaited)));
+        }
+        Standing::First if me.score != Some(PromotionScore::PROMOTE_ME) => {
+            steps.push(Step::SetScore(me.name.clone(), PromotionScore::PROMOTE_ME));
+        }
+        Standing::First | Standing::Behind(_) => {}
+        Standing::Unfit(status) => steps.push(Step::Warn(Concern::Unfit(status))),
+        Standing::Awaiting(nodes) => steps.push(Step::Warn(Concern::ElectionAwaits(nodes))),
+    }
+    try_once(seen, steps)
+}
