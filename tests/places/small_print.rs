@@ -121,7 +121,7 @@ fn the_small_print_of_replication_does_what_it_says() {
     // A promotion by restart keeps the timeline, so that nothing would show whether the old primary
     // went another way: it is refused, and only a new copy helps.
     site.cluster.wait_until("the old primary is refused", SOON, |state| {
-        let refused = |reason: &str| reason.contains("PGSQL.lock");
+        let refused = |reason: &str| reason.contains("My data ");
         state.failures.iter().any(|failure| failure.node == "pm01" && refused(&failure.reason))
             && instance.receiver(state, "pm02") == Some("normal (master)")
     });
