@@ -103,14 +103,15 @@ fn old_primary_returns(site: &Site, old: &str, primary: &str, copy: bool) -> &'s
             .iter()
             .any(|failure| failure.node == old && failure.operation.contains("start"))
     };
-    let what = format!("{old} streams or is refused");
+    // That it streams is not enough: a shell agent's primary says so of a moment in which data that has diverged asks
+    // for WAL. Our agent removes the lock when it really streams.
+    let lock = site.host(old).path("/var/lib/pgsql/tmp/PGSQL.lock");
+    let what = format!("{old} streams without its lock or is refused");
     let state = site.cluster.wait_until(&what, SOON, |state| {
-        is_refused(state) || site.is_settled(state, primary, &all_but(primary))
+        let streams = site.is_settled(state, primary, &all_but(primary));
+        is_refused(state) || streams && !lock.exists()
     });
     if !is_refused(&state) {
-        // Otherwise its next start would be refused, however long it has been a standby since.
-        let lock = site.host(old).path("/var/lib/pgsql/tmp/PGSQL.lock");
-        site.cluster.wait_for("the lock goes", SOON, || (!lock.exists()).then_some(()));
         return "the old primary returns by itself";
     }
     let told = state.failures.iter().any(|failure| failure.reason.contains("My data "));

@@ -117,7 +117,8 @@ fn is_telling(line: &Line) -> bool {
         || line.text.contains("error output")
 }
 
-/// `d promote (call 20, PID 211) exited with status 0 (execution time 27ms)`, or what 2.0 and 3.0 say in its place.
+/// `d promote (call 20, PID 211) exited with status 0 (execution time 27ms)`, or what 2.0 and 3.0 say in its place; on a
+/// busy machine with ` after being queued 2ms` before the last bracket.
 fn action(event: &Event) -> Option<ActionRecord> {
     let line = &event.line;
     if line.source != "pacemaker-execd" {
@@ -126,7 +127,7 @@ fn action(event: &Event) -> Option<ActionRecord> {
     let (what, rest) = line.text.split_once(" (call ")?;
     let (resource, action) = what.rsplit_once(' ')?;
     let rest = rest.split_once(") ")?.1;
-    let took = duration(rest.split_once("execution time ")?.1.split(')').next()?)?;
+    let took = duration(rest.split_once("execution time ")?.1.split([')', ' ']).next()?)?;
     let result = match rest.strip_prefix("exited with status ") {
         Some(rest) => ActionResult::Exit(
             rest.split(|mark: char| !mark.is_ascii_digit()).next()?.parse().ok()?,
@@ -206,6 +207,9 @@ mod tests {
             late.result,
             ActionResult::NotDone("could not be executed: Timed Out (boo)".into())
         );
+        let queued = "d stop (call 45, PID 1152) exited with status 0 (execution time 49ms after being queued 2ms)";
+        let queued = ended(queued).expect("it is an action");
+        assert_eq!((queued.action.as_str(), queued.took), ("stop", Duration::from_millis(49)));
         assert_eq!(ended("Cancelling d_monitor_0"), None);
         for (text, millis) in [("27ms", 27), ("5.140s", 5140), ("1m2s", 62_000), ("2m", 120_000)] {
             assert_eq!(duration(text), Some(Duration::from_millis(millis)), "{text}");
