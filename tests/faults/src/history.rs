@@ -40,14 +40,20 @@ fn end_of_wal(host: &Host) -> Result<Position, String> {
     let missing = || format!("pg_controldata says: {control}");
     let of = |name| value(&control, name).ok_or_else(missing);
     let number = |name| of(name)?.parse::<u32>().map_err(|_| missing());
-    let checkpoint = of("Latest checkpoint location:")?;
-    let timeline = number("Latest checkpoint's TimeLineID:")?;
-    let timeline = timeline.max(number("Min recovery ending loc's timeline:")?);
+    let checkpointed = number("Latest checkpoint's TimeLineID:")?;
+    let timeline = checkpointed.max(number("Min recovery ending loc's timeline:")?);
+    // A server that ended soon after its promotion has its last checkpoint on the timeline before.
+    let start = match timeline == checkpointed {
+        true => lsn(of("Latest checkpoint location:")?),
+        false => fork(&history_of(host, timeline), checkpointed),
+    };
+    let start = start.map(|start| format!("{:X}/{:X}", start >> 32, start & 0xFFFF_FFFF));
+    let start = start.ok_or_else(missing)?;
     // Without the segments that are made in advance: by their zeros pg_waldump would measure the size of a segment.
     let dump = format!(
         "links=$(mktemp -d); for file in {PGDATA}/pg_wal/{timeline:08X}*; do \
          [ \"$(od -An -N2 -tx1 $file | tr -d ' ')\" = 0000 ] || ln -s $file $links/; done; \
-         {BINDIR}/pg_waldump -p $links -t {timeline} -s {checkpoint} 2>&1 | tail -n 2; rm -r $links"
+         {BINDIR}/pg_waldump -p $links -t {timeline} -s {start} 2>&1 | tail -n 2; rm -r $links"
     );
     let dump = host.run(&["sh", "-c", &dump]).map_err(|error| error.to_string())?;
     let lsn = dump.stdout.lines().rev().find_map(end_in);
@@ -74,8 +80,8 @@ fn position_of(primary: &Host) -> Option<(u32, u64)> {
     Some((timeline, lsn(row.get(1)?.as_deref()?)?))
 }
 
-fn history_of(primary: &Host, timeline: u32) -> String {
-    primary.read_file(&format!("{PGDATA}/pg_wal/{timeline:08X}.history")).unwrap_or_default()
+fn history_of(host: &Host, timeline: u32) -> String {
+    host.read_file(&format!("{PGDATA}/pg_wal/{timeline:08X}.history")).unwrap_or_default()
 }
 
 /// Where a history file says that a timeline was left.
