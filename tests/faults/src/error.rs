@@ -2,7 +2,6 @@
 //! what a row is for.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 /// Why something could not be done.
 #[derive(Debug, thiserror::Error)]
@@ -17,8 +16,6 @@ pub enum Error {
     NoAgent(PathBuf),
     #[error("there is no case {0:?}; --list shows them")]
     NoCase(String),
-    #[error("{what} did not come about within {limit:?}")]
-    Awaited { what: String, limit: Duration },
     #[error("{0}")]
     Said(String),
 }

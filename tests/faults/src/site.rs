@@ -2,8 +2,7 @@
 //! `cases`.
 
 use std::path::{Path, PathBuf};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use testbed::{Builder, Cluster, Host, State};
 
@@ -170,21 +169,8 @@ fn configuration(kind: Kind) -> String {
 }
 
 /// Asks again and again until there is an answer.
-pub fn until<T>(
-    what: &str,
-    limit: Duration,
-    mut ask: impl FnMut() -> Option<T>,
-) -> Result<T, Error> {
-    let started = Instant::now();
-    loop {
-        if let Some(answer) = ask() {
-            return Ok(answer);
-        }
-        if started.elapsed() >= limit {
-            return Err(Error::Awaited { what: what.to_owned(), limit });
-        }
-        sleep(PAUSE);
-    }
+pub fn until<T>(what: &str, limit: Duration, ask: impl FnMut() -> Option<T>) -> Result<T, Error> {
+    Ok(testbed::poll(what, limit, PAUSE, ask)?)
 }
 
 /// Where cargo builds.
