@@ -67,15 +67,19 @@ pub(super) fn awaited(settings: &Settings, seen: &Observation, cluster: &Cluster
     if seen.files.lock.is_none() || mine != Some(&DataStatus::Latest) {
         return Vec::new();
     }
-    let majority = cluster.fencing && cluster.quorum && quorum_counts(cluster);
     let known = |peer: &ClusterNode| {
-        let was_here = cluster.fencing && seen.files.locked_in_this_life;
-        majority
-            || peer.membership == Membership::Member
-            || was_here && record_is_binding(cluster, peer.membership)
+        let left_in_order = cluster.fencing || peer.membership == Membership::Down;
+        let was_here = seen.files.locked_in_this_life && left_in_order;
+        is_in_touch(cluster, peer) || was_here && record_is_binding(cluster, peer.membership)
     };
     let peers = settings.peers(&cluster.local).filter_map(|name| cluster.node(name));
     peers.filter(|peer| !known(peer)).map(|peer| peer.name.clone()).collect()
+}
+
+/// Tells whether every promotion of a peer is on record in our copy: it is a member, or this partition
+/// has a majority, which shares a member, and so the record, with every other majority.
+pub(super) fn is_in_touch(cluster: &Cluster, peer: &ClusterNode) -> bool {
+    cluster.quorum && quorum_counts(cluster) || peer.membership == Membership::Member
 }
 
 /// Data that a `pg_rewind` has left half done is never started.

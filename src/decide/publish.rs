@@ -5,6 +5,7 @@
 
 use super::candidate::is_fit;
 use super::grants::{actual_status, grants};
+use super::held_back::is_in_touch;
 use super::names::{bring_about, in_force};
 use super::sync_policy::{concerns, record_is_binding, row_of, superfluous, wanted_names};
 use super::voters::{quorum_commit, withdraw};
@@ -29,7 +30,7 @@ pub(super) fn publish(
     cluster: &Cluster,
 ) -> Option<Verdict> {
     try_once(seen, own_record(cluster))
-        .or_else(|| try_once(seen, sign_lock(seen, report)))
+        .or_else(|| try_once(seen, sign_lock(settings, seen, cluster, report)))
         .or_else(|| try_once(seen, revocations(settings, cluster, report)))
         .or_else(|| synchronous(settings, seen, report, cluster))
         .or_else(|| try_once(seen, worries(settings, seen, report, cluster)))
@@ -55,9 +56,19 @@ fn own_record(cluster: &Cluster) -> Vec<Step> {
 
 /// The stock agent's lock names no timeline, so that nobody could tell later when it is over: a
 /// primary that was promoted by the stock agent notes its own.
-fn sign_lock(seen: &Observation, report: &PrimaryReport) -> Option<Step> {
-    let unsigned = seen.files.lock.is_some_and(|lock| lock.timeline.is_none());
-    unsigned.then_some(Step::CreateLock(report.timeline))
+///
+/// Nor does a lock from before Pacemaker was restarted under a running primary say that this node
+/// has been there since; it may say so again while every promotion elsewhere would be on record.
+fn sign_lock(
+    settings: &Settings,
+    seen: &Observation,
+    cluster: &Cluster,
+    report: &PrimaryReport,
+) -> Option<Step> {
+    let lock = seen.files.lock?;
+    let mut peers = settings.peers(&cluster.local).filter_map(|name| cluster.node(name));
+    let outdated = !seen.files.locked_in_this_life && peers.all(|peer| is_in_touch(cluster, peer));
+    (lock.timeline.is_none() || outdated).then_some(Step::CreateLock(report.timeline))
 }
 
 /// Every configured peer that the cluster knows, with its row of `pg_stat_replication`.

@@ -15,8 +15,11 @@ use crate::model::slot::{DropReason, SlotName};
 use crate::model::step::Step;
 use crate::model::wal::Lsn;
 
-/// A warning is due while less than one part in this many of the disk is free.
+/// A disk is nearly full while less than one part in this many of it is free,
 const DISK_PART: u64 = 10;
+
+/// and less than this many bytes.
+const DISK_BYTES: u64 = 16 << 30;
 
 fn name_of(settings: &Settings, node: &NodeName) -> SlotName {
     SlotName::of(&settings.replication_slot_name, node, &settings.node_list)
@@ -144,7 +147,7 @@ pub(super) fn of_a_standby(
 /// Returns how many bytes are free on a disk that has too few.
 fn is_nearly_full(seen: &Observation) -> Option<u64> {
     let disk = seen.instance.disk?;
-    (disk.free < disk.total / DISK_PART).then_some(disk.free)
+    (disk.free < DISK_BYTES.min(disk.total / DISK_PART)).then_some(disk.free)
 }
 
 /// Says what the operator should know of the WAL that a primary keeps.

@@ -207,3 +207,21 @@ fn a_standby_that_streams_another_history_has_no_right_and_no_commit_waits_for_i
         }
     }
 }
+
+#[test]
+fn a_lock_is_signed_anew_while_every_promotion_elsewhere_would_be_on_record() {
+    use Membership::{Down, Member};
+    // (nodes, membership of pm02) -> signs
+    for (nodes, membership, signs) in
+        [(3, Member, true), (3, Down, true), (2, Member, true), (2, Down, false)]
+    {
+        let mut scene = Scene::primary(Sync);
+        scene.settings.node_list.truncate(nodes);
+        scene.cluster().nodes.truncate(nodes);
+        scene.node("pm02").membership = membership;
+        scene.seen.files.locked_in_this_life = false;
+        let (steps, _) = scene.run(Action::Monitor);
+        let signed = steps.contains(&Step::CreateLock(Timeline(1)));
+        assert_eq!(signed, signs, "{nodes} {membership:?}: {steps:?}");
+    }
+}

@@ -130,6 +130,7 @@ impl Scene {
         let mut scene = Self::new(mode, "pm01", Answer::Primary(report));
         scene.seen.files.sync_names = Some(SyncNames::parse(names));
         scene.seen.files.lock = Some(Lock { timeline: Some(Timeline(1)) });
+        scene.seen.files.locked_in_this_life = true;
         let me = scene.node("pm01");
         me.role = ClusterRole::Promoted;
         me.status = Some(InstanceStatus::Primary);
@@ -265,6 +266,7 @@ impl Scene {
             }
             Step::CreateLock(timeline) => {
                 self.seen.files.lock = Some(Lock { timeline: Some(*timeline) });
+                self.seen.files.locked_in_this_life = true;
             }
             Step::RemoveLock => self.seen.files.lock = None,
             Step::Shutdown(_) => {

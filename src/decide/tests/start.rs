@@ -114,17 +114,23 @@ fn a_locked_node_without_a_primary_starts_as_the_last_one_or_when_it_cannot_be_p
 #[test]
 fn of_two_nodes_the_last_primary_starts_and_is_promoted_when_the_other_cannot_have_been() {
     use Membership::{Down, Lost, Member, NeverSeen};
-    // (peer, whether this node has been there since it was promoted) -> asks to be promoted
-    for (membership, was_here, asks) in [
-        (Member, false, true),
-        (Lost, false, false),
-        (Lost, true, false),
-        (Down, false, false),
-        (Down, true, true),
-        (NeverSeen, false, false),
-        (NeverSeen, true, false),
+    // (fencing, peer, whether this node has been there since it was promoted) -> asks to be promoted
+    for (fencing, membership, was_here, asks) in [
+        (true, Member, false, true),
+        (true, Lost, false, false),
+        (true, Lost, true, false),
+        (true, Down, false, false),
+        (true, Down, true, true),
+        (true, NeverSeen, false, false),
+        (true, NeverSeen, true, false),
+        (false, Member, false, true),
+        (false, Down, false, false),
+        (false, Down, true, true),
+        (false, Lost, true, false),
+        (false, NeverSeen, true, false),
     ] {
         let two = |mut scene: Scene| {
+            scene.cluster().fencing = fencing;
             scene.settings.node_list.truncate(2);
             scene.cluster().nodes.truncate(2);
             scene.seen.files.lock = Some(Lock { timeline: Some(Timeline(1)) });
@@ -135,13 +141,17 @@ fn of_two_nodes_the_last_primary_starts_and_is_promoted_when_the_other_cannot_ha
             scene
         };
         let (steps, _) = two(Scene::stopped(Sync, "pm01")).run(Action::Start);
-        assert!(steps.contains(&Step::Launch), "{membership:?} {was_here}");
-        assert!(!steps.contains(&Step::RemoveLock), "{membership:?} {was_here}");
+        assert!(steps.contains(&Step::Launch), "{fencing} {membership:?} {was_here}");
+        assert!(!steps.contains(&Step::RemoveLock), "{fencing} {membership:?} {was_here}");
         let (steps, _) = two(Scene::standby(Sync, "pm01")).run(Action::Monitor);
         let score = Step::SetScore(node("pm01"), PromotionScore::PROMOTE_ME);
-        assert_eq!(steps.contains(&score), asks, "{membership:?} {was_here}: {steps:?}");
+        assert_eq!(steps.contains(&score), asks, "{fencing} {membership:?} {was_here}: {steps:?}");
         let overtaken = Step::Warn(Concern::MayBeOvertaken(vec![node("pm02")]));
-        assert_eq!(steps.contains(&overtaken), !asks, "{membership:?} {was_here}: {steps:?}");
+        assert_eq!(
+            steps.contains(&overtaken),
+            !asks,
+            "{fencing} {membership:?} {was_here}: {steps:?}"
+        );
     }
 }
 
@@ -203,4 +213,18 @@ fn a_node_that_started_without_proof_is_not_promoted_and_keeps_its_lock() {
     assert!(!steps.iter().any(|step| matches!(step, Step::SetScore(..))), "{steps:?}");
     let (_, end) = running.run(Action::Promote);
     assert_eq!(end, failed(Failure::DataOutOfDate(DataStatus::Disconnected)));
+}
+
+#[test]
+fn a_majority_knows_of_every_promotion_with_and_without_fencing() {
+    for fencing in [true, false] {
+        let mut scene = Scene::standby(Sync, "pm01");
+        scene.cluster().fencing = fencing;
+        scene.seen.files.lock = Some(Lock { timeline: Some(Timeline(1)) });
+        scene.node("pm01").data_status = Some(DataStatus::Latest);
+        scene.node("pm03").membership = Membership::Down;
+        let (steps, _) = scene.run(Action::Monitor);
+        let score = Step::SetScore(node("pm01"), PromotionScore::PROMOTE_ME);
+        assert!(steps.contains(&score), "{fencing}: {steps:?}");
+    }
 }
