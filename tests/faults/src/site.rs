@@ -154,6 +154,8 @@ fn builder(agent: &Path, name: &str) -> Builder {
         .pg_setting("max_connections", "20")
         // No checkpoint by the clock: what a server has to recover is the case's to say.
         .pg_setting("checkpoint_timeout", "30min")
+        // Data lies in memory, and clusters that serve many cases write for long.
+        .pg_setting("max_wal_size", "512MB")
 }
 
 fn configuration(kind: Kind) -> String {
