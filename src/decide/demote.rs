@@ -59,7 +59,7 @@ pub(super) fn demote(settings: &Settings, seen: &Observation) -> Verdict {
         return verdict;
     }
     let usurper = seen.cluster.seen().and_then(usurps).is_some();
-    if !was_clean(seen) || stops_anyway(seen) || usurper {
+    if !(was_clean(seen) || was_standby(seen)) || stops_anyway(seen) || usurper {
         return stay_stopped(settings, seen);
     }
     return_as_standby(settings, seen)
@@ -84,6 +84,13 @@ fn was_clean(seen: &Observation) -> bool {
     seen.taken.tried(&Step::Shutdown(ShutdownMode::Fast))
         && !hurried(seen)
         && control == Some(&ControlState::ShutDown)
+}
+
+/// Tells whether the server ended in this action as a clean standby: it had been demoted already, or its
+/// promotion had not begun to write.
+fn was_standby(seen: &Observation) -> bool {
+    let control = seen.instance.control.as_ref().map(|control| &control.state);
+    !hurried(seen) && control == Some(&ControlState::ShutDownInRecovery)
 }
 
 fn hurried(seen: &Observation) -> bool {

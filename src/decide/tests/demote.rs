@@ -127,3 +127,16 @@ fn a_promotion_that_was_begun_does_not_end_after_the_demotion() {
         assert_eq!(shutdown, stopped, "{timeline:?}: {steps:?}");
     }
 }
+
+#[test]
+fn a_demoted_standby_with_its_lock_is_a_running_standby_after_another_demotion() {
+    let mut scene = Scene::standby(Sync, "pm01");
+    scene.seen.files.lock = Some(Lock { timeline: Some(Timeline(1)) });
+    shut_down_cleanly(&mut scene);
+    if let Some(control) = &mut scene.seen.instance.control {
+        control.state = ControlState::ShutDownInRecovery;
+    }
+    let (steps, _) = scene.run(Action::Demote);
+    assert!(steps.contains(&Step::Launch), "{steps:?}");
+    assert!(!steps.contains(&Step::RemoveLock), "{steps:?}");
+}
