@@ -37,6 +37,11 @@ fn a_strict_primary_acknowledges_nothing_alone() {
     node(&site, "pm02", "standby");
     rows(&site, &ledger, 10);
     node(&site, "pm03", "standby");
+    // crmsh may come back before Pacemaker has begun; the last standby's receiver says when the primary is alone.
+    site.cluster.wait_for("the primary is alone", SOON, || {
+        let receivers = site.cluster.host("pm01").psql("select count(*) from pg_stat_replication");
+        (receivers.ok()?.trim() == "0").then_some(())
+    });
     let alone = ledger.acknowledged();
     site.cluster.wait_until("both are recorded as gone", SOON, |state| {
         ["pm02", "pm03"].iter().all(|name| site.record(state, name)[1] == "DISCONNECT")
@@ -47,7 +52,9 @@ fn a_strict_primary_acknowledges_nothing_alone() {
         site.cluster.host("pm01").run(&check).expect("the agent runs");
     }
     assert_ne!(names(&site, "pm01"), "");
-    assert_eq!(ledger.acknowledged(), alone, "rows were acknowledged without a standby");
+    // The answer to a commit that the last standby confirmed may still have been on its way to the one writer.
+    let more = ledger.acknowledged() - alone;
+    assert!(more <= 1, "{more} rows were acknowledged without a standby");
 
     node(&site, "pm03", "online");
     rows(&site, &ledger, 100);
