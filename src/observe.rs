@@ -150,7 +150,7 @@ impl Observer {
         if matches!(step, Step::Rewind(..)) {
             self.inquiry = Inquiry::default();
         }
-        if matches!(step, Step::SetDataStatus(..)) {
+        if step.changes_record() {
             self.cluster = None;
             self.quorum_in_doubt = true;
         }

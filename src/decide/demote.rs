@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::candidate::is_fit;
 use super::ladder::bring_down;
 use super::monitor::usurps;
 use super::start::bring_up;
@@ -116,7 +117,8 @@ fn stay_stopped(settings: &Settings, seen: &Observation) -> Verdict {
 }
 
 /// Removes the lock of a primary that is cleanly shut down when no standby runs anywhere, as the
-/// stock agent does: its data is the latest whoever starts next. Nobody may be out of sight.
+/// stock agent does: its data is the latest whoever starts next. Nobody may be out of sight, or on record
+/// as fit: whoever comes back as such may be promoted without the last of our WAL.
 fn last_one_out(settings: &Settings, seen: &Observation) -> Option<Step> {
     let cluster = seen.cluster.seen()?;
     seen.files.lock?;
@@ -125,7 +127,9 @@ fn last_one_out(settings: &Settings, seen: &Observation) -> Option<Step> {
         settings.peers(&cluster.local).filter_map(|name| cluster.node(name)).all(|peer| match peer
             .membership
         {
-            Membership::Member | Membership::Down => true,
+            Membership::Member | Membership::Down => {
+                !is_fit(settings.rep_mode, peer.data_status.as_ref())
+            }
             Membership::Lost | Membership::NeverSeen => false,
         });
     let last = seen.notification.present && !others && all_in_sight && was_clean(seen);

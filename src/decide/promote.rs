@@ -7,7 +7,7 @@ use super::held_back::half_rewound;
 use super::ladder::bring_down;
 use super::names::settled;
 use super::start::{bring_up, once_or_fail};
-use super::sync_policy::{initial_names, record_is_binding};
+use super::sync_policy::{names_at_promotion, record_is_binding};
 use super::{SUCCESS, fail, insist, slots, try_once, without_cluster};
 use crate::model::cluster::{Cluster, ClusterNode, Membership};
 use crate::model::instance::{Answer, Postmaster, PrimaryReport, Refusal, StandbyReport};
@@ -94,8 +94,8 @@ fn standby(
         .or_else(|| insist(seen, revoke_all_others(settings, cluster)))
         .or_else(|| insist(seen, claim(cluster)))
         .or_else(|| try_once(seen, scores_and_baseline(settings, report, cluster)))
-        .or_else(|| insist(seen, prepare(settings, seen, report)))
-        .or_else(|| commits_wait(settings, seen, report))
+        .or_else(|| insist(seen, prepare(settings, seen, report, cluster)))
+        .or_else(|| commits_wait(settings, seen, report, cluster))
         .or_else(|| match settings.restart_on_promote {
             true => bring_down(seen, settings.stop_escalate_in_slave),
             false => once_or_fail(seen, [Some(Step::PromoteServer)]),
@@ -169,12 +169,17 @@ fn claim(cluster: &Cluster) -> Option<Step> {
     due.then(|| Step::SetDataStatus(me.name.clone(), DataStatus::Latest))
 }
 
-fn prepare(settings: &Settings, seen: &Observation, report: &StandbyReport) -> Vec<Step> {
+fn prepare(
+    settings: &Settings,
+    seen: &Observation,
+    report: &StandbyReport,
+    cluster: &Cluster,
+) -> Vec<Step> {
     let mut steps = Vec::new();
     if seen.files.lock.is_none() {
         steps.push(Step::CreateLock(Timeline(report.timeline.0.saturating_add(1))));
     }
-    let initial = initial_names(settings, &seen.local);
+    let initial = names_at_promotion(settings, cluster, report.position());
     if settings.rep_mode == ReplicationMode::Sync
         && seen.files.sync_names.as_ref() != Some(&initial)
     {
@@ -190,8 +195,9 @@ fn commits_wait(
     settings: &Settings,
     seen: &Observation,
     report: &StandbyReport,
+    cluster: &Cluster,
 ) -> Option<Verdict> {
-    let initial = initial_names(settings, &seen.local);
+    let initial = names_at_promotion(settings, cluster, report.position());
     let in_force = SyncNames::parse(&report.synchronous_standby_names) == initial;
     if !settings.is_strict() || in_force && settled(seen, report.commits_obey) {
         return None;

@@ -17,6 +17,7 @@ use crate::model::observation::Observation;
 use crate::model::settings::{ReplicationMode, Settings};
 use crate::model::status::{DataStatus, InstanceStatus, PromotionScore};
 use crate::model::step::Step;
+use crate::model::sync_names::SyncNames;
 use crate::model::verdict::Verdict;
 
 /// Returns the next step of the primary's bookkeeping, or `None` when all is recorded.
@@ -129,8 +130,40 @@ fn synchronous(
     let revoked = revoked.filter(|node| record_is_binding(cluster, node.membership));
     let revoked =
         revoked.map(|node| Step::SetDataStatus(node.name.clone(), DataStatus::StreamingAsync));
-    try_once(seen, revoked)
-        .or_else(|| bring_about(seen, report, &wanted_names(settings, cluster, report, &present)))
+    if let Some(verdict) = try_once(seen, revoked) {
+        return Some(verdict);
+    }
+    let wanted = wanted_names(settings, cluster, report, &present);
+    match unconfirmed(seen, cluster, &present, &wanted) {
+        open if open.is_empty() => bring_about(seen, report, &wanted),
+        open => try_once(seen, open),
+    }
+}
+
+/// Returns the records to be written once more before names are written without these nodes. A grant
+/// that was given up for its time may still take effect, unseen; what is written later overtakes it.
+fn unconfirmed(
+    seen: &Observation,
+    cluster: &Cluster,
+    present: &SyncNames,
+    wanted: &SyncNames,
+) -> Vec<Step> {
+    if seen.files.sync_names.as_ref() == Some(wanted) {
+        return Vec::new();
+    }
+    let dropped = |node: &&ClusterNode| {
+        let name = node.name.application_name();
+        present.contains(&name) && !wanted.contains(&name)
+    };
+    let again = |node: &ClusterNode| {
+        let step = Step::SetDataStatus(node.name.clone(), node.data_status.clone()?);
+        let about =
+            |other: &Step| matches!(other, Step::SetDataStatus(name, _) if *name == node.name);
+        let last = seen.taken.0.iter().rev().find(|attempt| about(&attempt.step));
+        let confirmed = last.is_some_and(|last| last.step == step && last.error.is_none());
+        (!confirmed).then_some(step)
+    };
+    cluster.nodes.iter().filter(dropped).filter_map(again).collect()
 }
 
 /// Says why commits hang, if they do.

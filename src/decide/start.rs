@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::held_back::{half_rewound, held_back};
-use super::sync_policy::initial_names;
+use super::sync_policy::names_of_nobody;
 use super::{SUCCESS, fail, insist, try_once, without_cluster};
 use crate::model::cluster::Cluster;
 use crate::model::instance::{Answer, DataDirectory, Postmaster, Refusal, StandbyReport};
@@ -88,7 +88,7 @@ fn launch(settings: &Settings, seen: &Observation) -> Verdict {
             !seen.files.standby_settings
         }
     };
-    let initial = initial_names(settings, &seen.local);
+    let initial = names_of_nobody(settings);
     let differ = seen.files.sync_names.as_ref() != Some(&initial);
     let names = settings.rep_mode == ReplicationMode::Sync && differ;
     let steps = [

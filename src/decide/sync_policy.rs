@@ -13,6 +13,7 @@ use crate::model::instance::{PrimaryReport, StandbyRow};
 use crate::model::node::NodeName;
 use crate::model::settings::{ReplicationMode, Settings};
 use crate::model::sync_names::SyncNames;
+use crate::model::wal::WalPosition;
 
 /// Returns whom commits should wait for from now on, given whom they wait for at present: the
 /// chosen standbys, all of them, for as long as they are good.
@@ -81,8 +82,11 @@ fn is_recorded_as_fit(cluster: &Cluster, application_name: &str) -> bool {
     recorded.is_some() && is_fit(ReplicationMode::Sync, recorded)
 }
 
+/// What the commits of a strict primary wait for while it knows no standby; none has this name.
+const NO_STANDBY_YET: &str = "no-standby-yet";
+
 /// Returns the names of a primary that no standby streams from: with `sync_availability=strict` the
-/// present ones, or those that it starts with.
+/// present ones, or those that let nobody release a commit.
 #[must_use]
 pub(super) fn when_nobody_streams(
     settings: &Settings,
@@ -93,17 +97,40 @@ pub(super) fn when_nobody_streams(
         |name: &str| known_names(settings, local).any(|have| have.eq_ignore_ascii_case(name));
     match settings.is_strict() && !present.is_nobody() && present.iter().all(known) {
         true => present.clone(),
-        false => initial_names(settings, local),
+        false => names_of_nobody(settings),
     }
 }
 
-/// Returns whom the commits of a new primary wait for before it knows its standbys. All others have
-/// been recorded as out of date, so that whichever of them acknowledges cannot be promoted either.
+/// Returns whom the commits of a primary wait for that knows no standby.
 #[must_use]
-pub(super) fn initial_names(settings: &Settings, local: &NodeName) -> SyncNames {
+pub(super) fn names_of_nobody(settings: &Settings) -> SyncNames {
     match settings.is_strict() {
-        true => SyncNames::one_of(known_names(settings, local)),
+        true => SyncNames::one_of([NO_STANDBY_YET.to_owned()]),
         false => SyncNames::nobody(),
+    }
+}
+
+/// Returns whom the commits of a new primary wait for, whose WAL ends at `mine`, before it has seen
+/// its standbys: the strict one's for whichever comes first of those that will be able to follow it. All
+/// others have been recorded as out of date, so that nobody gets a right by this.
+///
+/// A standby whose WAL goes further is never named unseen. While it tries to follow, PostgreSQL takes it for
+/// streaming for a moment, and what it reports to have flushed, which is its own WAL, releases commits.
+#[must_use]
+pub(super) fn names_at_promotion(
+    settings: &Settings,
+    cluster: &Cluster,
+    mine: WalPosition,
+) -> SyncNames {
+    let follows = |node: &&ClusterNode| {
+        let part = |at: WalPosition| at.timeline == mine.timeline && at.lsn <= mine.lsn;
+        node.membership == Membership::Member && node.wal_position.is_some_and(part)
+    };
+    let peers = settings.peers(&cluster.local).filter_map(|name| cluster.node(name));
+    let names: Vec<_> = peers.filter(follows).map(|node| node.name.application_name()).collect();
+    match settings.is_strict() && !names.is_empty() {
+        true => SyncNames::one_of(names),
+        false => names_of_nobody(settings),
     }
 }
 
@@ -145,7 +172,8 @@ pub(super) fn concerns(
     };
     let concern = |name: &str| {
         let because = reason(name)?;
-        Some(Concern::CommitsWaitFor { standby: name.to_owned(), because })
+        let standby = if name == NO_STANDBY_YET { "a standby" } else { name }.to_owned();
+        Some(Concern::CommitsWaitFor { standby, because })
     };
     present.iter().filter(|name| !streams(name)).filter_map(concern).collect()
 }

@@ -33,6 +33,10 @@ pub(super) fn quorum_commit(
     if needed != recorded {
         return try_once(seen, [set(needed)]);
     }
+    let written = seen.files.sync_names.as_ref() == Some(&wanted);
+    if loosens(&obeyed, &wanted) && !written && !is_confirmed(seen, &needed) {
+        return try_once(seen, [set(needed)]);
+    }
     let mut absolute = absolute(settings, cluster).peekable();
     if absolute.peek().is_some() {
         let downgrade =
@@ -41,6 +45,21 @@ pub(super) fn quorum_commit(
     }
     bring_about(seen, report, &wanted)
         .or_else(|| strengthen(seen, report, cluster, &recorded, &wanted))
+}
+
+/// Tells whether a record that promises what the names in force do would not be true of the wanted ones.
+fn loosens(obeyed: &SyncNames, wanted: &SyncNames) -> bool {
+    !obeyed.is_nobody()
+        && (wanted.count() < obeyed.count() || wanted.iter().any(|name| !obeyed.contains(name)))
+}
+
+/// Tells whether the record was written in this very action. A stronger one that was given up for its time
+/// may still take effect, unseen; what is written later overtakes it.
+fn is_confirmed(seen: &Observation, record: &SyncQuorum) -> bool {
+    let attempts = seen.taken.0.iter().rev();
+    let mut writes = attempts.filter(|attempt| matches!(attempt.step, Step::SetSyncQuorum(_)));
+    let last = writes.next();
+    last.is_some_and(|last| last.step == set(record.clone()) && last.error.is_none())
 }
 
 /// Withdraws what a quorum has promised, before commits wait for chosen standbys again; `false`: it

@@ -118,6 +118,13 @@ impl Step {
         }
     }
 
+    /// Tells whether the step writes a permanent attribute on which promotions rest. A partition that has lost
+    /// its quorum meanwhile still accepts it, but nobody outside reads it.
+    #[must_use]
+    pub const fn changes_record(&self) -> bool {
+        matches!(self, Self::SetDataStatus(..) | Self::SetSyncQuorum(_))
+    }
+
     /// Returns what the step could not do, for the sentence "cannot … : error".
     #[must_use]
     pub const fn purpose(&self) -> &'static str {

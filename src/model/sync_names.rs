@@ -64,6 +64,12 @@ impl SyncNames {
         self.method == SyncMethod::First && self.count >= self.names.len()
     }
 
+    /// Returns how standbys are chosen from the list.
+    #[must_use]
+    pub const fn method(&self) -> SyncMethod {
+        self.method
+    }
+
     /// Returns for how many of the names a commit waits.
     #[must_use]
     pub const fn count(&self) -> usize {

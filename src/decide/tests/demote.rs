@@ -7,7 +7,7 @@ use crate::model::cluster::Membership;
 use crate::model::concern::Concern;
 use crate::model::instance::{Answer, ControlData, ControlState, Lock, Postmaster};
 use crate::model::settings::ReplicationMode::Sync;
-use crate::model::status::InstanceStatus;
+use crate::model::status::{DataStatus, InstanceStatus};
 use crate::model::step::{ShutdownMode, Step};
 use crate::model::sync_names::SyncNames;
 use crate::model::verdict::Verdict;
@@ -72,14 +72,25 @@ fn a_demoted_primary_stays_stopped_when_it_is_stopped_anyway() {
 
 #[test]
 fn the_last_primary_leaves_no_lock_when_nobody_is_out_of_sight() {
-    for (membership, removed) in [(Membership::Member, true), (Membership::Lost, false)] {
+    use DataStatus::{Disconnected, StreamingAsync, StreamingQuorum, StreamingSync};
+    for (membership, recorded, removed) in [
+        (Membership::Member, Disconnected, true),
+        (Membership::Down, Disconnected, true),
+        (Membership::Member, StreamingAsync, true),
+        (Membership::Lost, Disconnected, false),
+        // They may come back and be promoted.
+        (Membership::Down, StreamingSync, false),
+        (Membership::Member, StreamingQuorum, false),
+    ] {
         let mut scene = Scene::primary(Sync);
         scene.seen.notification.present = true;
         scene.seen.notification.stop = vec![node("pm01")];
-        scene.node("pm03").membership = membership;
+        scene.node("pm02").data_status = Some(Disconnected);
+        (scene.node("pm03").membership, scene.node("pm03").data_status) =
+            (membership, Some(recorded.clone()));
         shut_down_cleanly(&mut scene);
         let (steps, _) = scene.run(Action::Demote);
-        assert_eq!(steps.contains(&Step::RemoveLock), removed, "{membership:?}");
+        assert_eq!(steps.contains(&Step::RemoveLock), removed, "{membership:?} {recorded:?}");
     }
 }
 

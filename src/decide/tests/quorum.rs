@@ -65,6 +65,19 @@ fn a_quorum_is_recorded_before_and_after_the_names() {
 }
 
 #[test]
+fn a_promise_of_which_nothing_was_heard_is_overwritten_before_the_names_hold_less() {
+    let mut scene = any(Scene::primary(Sync));
+    scene.node("pm02").data_status = Some(DataStatus::StreamingQuorum);
+    scene.report().synchronous_standby_names = "ANY 1 (pm02)".into();
+    scene.seen.files.sync_names = Some(SyncNames::parse("ANY 1 (pm02)"));
+    let (steps, _) = scene.run(Action::Monitor);
+    assert_eq!(
+        steps[..2],
+        [Step::SetSyncQuorum(None), Step::WriteSyncNames(SyncNames::parse("ANY 1 (pm02, pm03)")),]
+    );
+}
+
+#[test]
 fn a_quorum_is_not_given_up_while_a_voter_may_be_promoted_elsewhere() {
     for (quorum_holds, relaxed) in [(true, true), (false, false)] {
         let mut scene = any(Scene::primary(Sync));

@@ -2,14 +2,16 @@
 
 use super::scene::{END, Scene, node, row};
 use crate::model::action::Action;
-use crate::model::cluster::{Membership, NoQuorumPolicy};
+use crate::model::cluster::{ClusterRole, Membership, NoQuorumPolicy};
 use crate::model::concern::{Concern, WaitsBecause};
+use crate::model::observation::Attempt;
 use crate::model::policy::SyncAvailability;
 use crate::model::settings::ReplicationMode::Sync;
 use crate::model::status::DataStatus;
 use crate::model::step::Step;
 use crate::model::sync_names::SyncNames;
 use crate::model::verdict::{Outcome, Reason, Verdict};
+use crate::model::wal::{Lsn, WalPosition};
 use std::time::Duration;
 
 const PROMOTED: Verdict = Verdict::Done(Outcome::RunningPromoted);
@@ -149,15 +151,17 @@ fn strict(mut scene: Scene) -> Scene {
 
 #[test]
 fn a_strict_primary_never_empties_the_names() {
-    let gate = "\"pm02\", \"pm03\"";
+    let (gate, nobody) = ("\"pm02\", \"pm03\"", "\"no-standby-yet\"");
     for (effective, streaming, expected) in [
         ("\"pm02\"", &[][..], vec![]),
         ("\"pm02\"", &["pm03"][..], vec!["\"pm03\""]),
         (gate, &[][..], vec![]),
         (gate, &["pm03"][..], vec!["\"pm03\""]),
         (gate, &["pm02", "pm03"][..], vec!["\"pm02\""]),
-        ("", &[][..], vec![gate]),
-        ("\"other\"", &[][..], vec![gate]),
+        ("", &[][..], vec![nobody]),
+        (nobody, &[][..], vec![]),
+        (nobody, &["pm03"][..], vec!["\"pm03\""]),
+        ("\"other\"", &[][..], vec![nobody]),
     ] {
         let names = names_after(strict(Scene::primary(Sync)), effective, effective, streaming);
         assert_eq!(names, expected, "{effective} {streaming:?}");
@@ -186,14 +190,51 @@ fn a_lost_host_does_not_hold_up_a_strict_new_primary() {
 }
 
 #[test]
+fn a_grant_of_which_nothing_was_heard_is_overwritten_before_commits_stop_waiting() {
+    let status = DataStatus::Other("CATCHUP|POTENTIAL".into());
+    let revocation = Step::SetDataStatus(node("pm02"), status.clone());
+    let grant = Step::SetDataStatus(node("pm02"), DataStatus::StreamingSync);
+    let done = |step: &Step| (step.clone(), None);
+    let refused = |step: &Step| (step.clone(), Some("no answer".to_owned()));
+    let names = Step::WriteSyncNames(SyncNames::parse("pm03"));
+    // After the cluster has refused, commits wait for the next action.
+    for (attempts, expected) in [
+        (vec![], Some(&revocation)),
+        (vec![done(&revocation)], Some(&names)),
+        (vec![refused(&grant)], None),
+        (vec![done(&revocation), refused(&grant)], None),
+    ] {
+        let mut scene = Scene::primary(Sync);
+        scene.report().synchronous_standby_names = "\"pm02\"".into();
+        scene.seen.files.sync_names = Some(SyncNames::parse("pm02"));
+        scene.report().standbys =
+            vec![row("pm02", "catchup", "potential", END), row("pm03", "streaming", "async", END)];
+        scene.node("pm02").data_status = Some(status.clone());
+        let attempt = |(step, error)| Attempt { step, ended: Duration::ZERO, error };
+        scene.seen.taken.0.extend(attempts.into_iter().map(attempt));
+        let steps = scene.run(Action::Monitor).0;
+        let mut about = steps.iter().filter(|step| [&revocation, &names].contains(step));
+        assert_eq!(about.next(), expected, "{steps:?}");
+    }
+}
+
+#[test]
 fn a_strict_primary_is_born_with_names() {
-    let gate = SyncNames::one_of(["pm01", "pm03"].map(str::to_owned));
+    let nobody = SyncNames::one_of(["no-standby-yet".to_owned()]);
     let mut scene = strict(Scene::stopped(Sync, "pm02"));
     scene.seen.instance.postmaster = crate::model::instance::Postmaster::Absent;
     let (steps, _) = scene.run(Action::Start);
-    assert!(steps.contains(&Step::WriteSyncNames(gate.clone())), "{steps:?}");
+    assert!(steps.contains(&Step::WriteSyncNames(nobody)), "{steps:?}");
 
+    // PostgreSQL would believe pm01, which goes further, and nobody has heard of pm04.
+    let gate = SyncNames::one_of(["pm03".to_owned()]);
     let mut scene = strict(Scene::standby(Sync, "pm02"));
+    scene.add_node("pm04");
+    let mine = scene.standby_report().position();
+    scene.node("pm03").wal_position = Some(mine);
+    scene.node("pm01").wal_position = Some(WalPosition { lsn: Lsn(mine.lsn.0 + 8), ..mine });
+    (scene.node("pm01").role, scene.node("pm04").role) =
+        (ClusterRole::Stopped, ClusterRole::Stopped);
     let (steps, end) = scene.run(Action::Promote);
     assert!(steps.contains(&Step::WriteSyncNames(gate.clone())), "{steps:?}");
     assert!(!steps.contains(&Step::PromoteServer), "{steps:?}");
