@@ -13,6 +13,7 @@ use pgsql_ha::model::verdict::{Failure, Outcome, Reason, Verdict};
 use pgsql_ha::observe::Needs;
 
 use crate::invariants;
+use crate::mutation::Mutation;
 use crate::observe::observe;
 use crate::world::{HostId, TICK_MS, Tick, World};
 use crate::{execute, mutation, pacemaker};
@@ -126,7 +127,8 @@ fn advance(world: &mut World, id: HostId, mut running: Running) -> Progress {
     if let Some(mutation) = world.options.mutation {
         mutation::distort(mutation, &mut seen, running.order.action);
     }
-    let verdict = decide(running.order.action, &world.settings, &seen);
+    let settings = mutation::settings(world.options.mutation, &world.settings);
+    let verdict = decide(running.order.action, &settings, &seen);
     match mutation::replace(world.options.mutation, &seen, running.order.action, verdict) {
         Verdict::Done(outcome) => {
             end(world, id, running, Some(outcome));
@@ -179,7 +181,7 @@ fn given_up(seen: &Observation, step: &Step) -> Option<Outcome> {
 }
 
 fn take(world: &mut World, id: HostId, running: &mut Running, step: Step) {
-    if matches!(step, Step::SetDataStatus(..)) {
+    if step.changes_record() && world.options.mutation != Some(Mutation::QuorumRemembered) {
         running.cluster = None;
         running.quorum_in_doubt = true;
     }

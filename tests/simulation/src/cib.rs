@@ -4,7 +4,7 @@ use pgsql_ha::model::cluster::{Cluster, ClusterNode, ClusterRole, Membership, No
 use pgsql_ha::model::node::NodeName;
 use pgsql_ha::model::step::Step;
 
-use crate::world::{Host, HostId, Tick, World};
+use crate::world::{Host, HostId, Published, Tick, World};
 
 /// A change of a copy.
 #[derive(Debug, Clone)]
@@ -62,6 +62,7 @@ pub fn forget_status(cib: &mut Cluster, names: &[NodeName]) {
 fn forget_transient(node: &mut ClusterNode) {
     (node.status, node.score, node.baseline) = (None, None, None);
     (node.wal_position, node.xlog_location, node.receiver_status) = (None, None, None);
+    node.position_is_final = false;
 }
 
 /// Gives every member the winner's copy, with each member's own word on itself.
@@ -73,8 +74,7 @@ pub fn merge(world: &mut World, source: HostId, members: &[HostId]) {
     for id in members {
         let from_here = |change: &Change| match change {
             // A permanent attribute was accepted by all before its author was told so.
-            Change::Step(_, Step::SetDataStatus(..)) => true,
-            Change::Step(author, _) => names.contains(author),
+            Change::Step(author, step) => step.changes_record() || names.contains(author),
             Change::Role(..) | Change::Membership(..) | Change::Forget(_) | Change::Quorum(_) => {
                 true
             }
@@ -86,9 +86,10 @@ pub fn merge(world: &mut World, source: HostId, members: &[HostId]) {
     let epoch = world.hosts[source].epoch;
     for id in members {
         let own = &world.hosts[*id].cib.nodes[*id];
-        let (data_status, standby) = (nodes[*id].data_status.clone(), nodes[*id].standby);
-        let membership = nodes[*id].membership;
-        nodes[*id] = ClusterNode { data_status, standby, membership, ..own.clone() };
+        let won = nodes[*id].clone();
+        let (data_status, sync_quorum) = (won.data_status, won.sync_quorum);
+        let (standby, membership) = (won.standby, won.membership);
+        nodes[*id] = ClusterNode { data_status, sync_quorum, standby, membership, ..own.clone() };
     }
     for id in members {
         let host = &mut world.hosts[*id];
@@ -133,9 +134,14 @@ pub fn write(world: &mut World, author: HostId, step: &Step) {
         return;
     };
     let change = Change::Step(world.hosts[author].name.clone(), step.clone());
-    let permanent = matches!(step, Step::SetDataStatus(..));
+    let permanent = step.changes_record();
+    let since = world.now;
+    let published = |position, is_final| Published { position, is_final, since };
     if let Step::SetPosition(position) = step {
-        world.hosts[author].position = position.map(|position| (position, world.now));
+        world.hosts[author].position = position.map(|position| published(position, false));
+    }
+    if let Step::SetFinalPosition(position) = step {
+        world.hosts[author].position = Some(published(*position, true));
     }
     for member in members {
         if permanent {

@@ -1,5 +1,6 @@
 //! Clients: they write wherever a server accepts it, and remember what they were told is safe.
 
+use crate::invariants;
 use crate::postgres::{Phase, Waiter, fresh};
 use crate::replication;
 use crate::world::{HostId, World};
@@ -48,5 +49,7 @@ fn acknowledge(world: &mut World, id: HostId) {
     let (done, waiting) = waiters.into_iter().partition(|waiter| waiter.place < released);
     world.hosts[id].server.waiters = waiting;
     let row = |waiter: Waiter| Row { id: waiter.id, place: waiter.place, by: id };
-    world.ledger.rows.extend(Vec::<Waiter>::into_iter(done).map(row));
+    let rows: Vec<Row> = Vec::<Waiter>::into_iter(done).map(row).collect();
+    invariants::at_acknowledgement(world, &rows);
+    world.ledger.rows.extend(rows);
 }

@@ -160,7 +160,7 @@ fn write(world: &mut World, id: HostId, running: &mut Running, step: &Step) -> R
     // A write is ordered among all members: while one of them is gone and not missed yet, it waits.
     let settled = group
         .is_some_and(|group| world.now >= group.settled_at && group.members.iter().all(reached));
-    let permanent = matches!(step, Step::SetDataStatus(..));
+    let permanent = step.changes_record();
     let troubled = world.now < world.hosts[id].slow_until && world.chance.u8(..3) != 0
         || permanent && !settled;
     if troubled {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use pgsql_ha::model::action::Action;
+use pgsql_ha::model::cluster::Cluster;
 use pgsql_ha::model::settings::ReplicationMode;
 use pgsql_ha::model::status::DataStatus;
 use pgsql_ha::model::step::Step;
@@ -11,7 +12,7 @@ use pgsql_ha::model::verdict::Outcome;
 use crate::agent::Running;
 use crate::clients::Row;
 use crate::postgres::Phase;
-use crate::wal::{Follow, lsn};
+use crate::wal::lsn;
 use crate::world::{HostId, Tick, World};
 
 /// A rule that no run may break.
@@ -23,6 +24,8 @@ pub enum Rule {
     NothingAcknowledgedIsLost,
     /// With `rep_mode=sync`, whoever the cluster has on record as fit has every acknowledged row.
     TheFitHaveEverything,
+    /// With `sync_availability=strict`, what a client was told is committed is on a second host.
+    NothingIsAcknowledgedAlone,
     /// A promotion has tried to fetch what a reachable peer says that it has beyond it.
     NothingReachableIsLeft,
     /// Whoever is promoted is part of the history of the last primary.
@@ -48,6 +51,7 @@ impl fmt::Display for Rule {
             Self::OnePrimary => "one primary",
             Self::NothingAcknowledgedIsLost => "nothing acknowledged is lost",
             Self::TheFitHaveEverything => "the fit have everything",
+            Self::NothingIsAcknowledgedAlone => "nothing is acknowledged alone",
             Self::NothingReachableIsLeft => "nothing reachable is left",
             Self::NothingStaleIsPromoted => "nothing stale is promoted",
             Self::NothingDivergedStreams => "nothing diverged streams",
@@ -78,11 +82,11 @@ pub fn broken(world: &mut World, rule: Rule, evidence: String) {
     world.violation.get_or_insert(Violation { rule, at, evidence });
 }
 
-fn serves(world: &World, id: HostId) -> bool {
+pub fn serves(world: &World, id: HostId) -> bool {
     world.hosts[id].on && world.hosts[id].server.phase == Phase::Primary
 }
 
-fn is_sync(world: &World) -> bool {
+pub fn is_sync(world: &World) -> bool {
     world.options.mode == ReplicationMode::Sync
 }
 
@@ -121,7 +125,11 @@ fn the_fit_have_everything(world: &mut World) {
         }
         for id in &group.members {
             let recorded = &cib.nodes[*id].data_status;
-            let fit = matches!(recorded, Some(DataStatus::StreamingSync | DataStatus::Latest));
+            let fit = match recorded {
+                Some(DataStatus::StreamingSync | DataStatus::Latest) => true,
+                Some(DataStatus::StreamingQuorum) => lacks_a_quorum(world, cib, *id, &row),
+                Some(_) | None => false,
+            };
             if fit && !has(world, *id, &row) {
                 faults.push(format!(
                     "{} is on record as {recorded:?} and lacks row {}, which {} acknowledged",
@@ -132,6 +140,33 @@ fn the_fit_have_everything(world: &mut World) {
     }
     if let Some(evidence) = faults.pop() {
         broken(world, Rule::TheFitHaveEverything, evidence);
+    }
+}
+
+/// Tells whether so many voters lack a row that this one could be promoted although nobody whom it sees has it.
+fn lacks_a_quorum(world: &World, cib: &Cluster, id: HostId, row: &Row) -> bool {
+    let timeline = world.hosts[id].disk.wal.timeline();
+    let records = cib.nodes.iter().filter_map(|node| node.sync_quorum.as_ref());
+    let mut records = records.filter(|record| record.timeline.0 == timeline && record.count > 0);
+    let votes = |voters: &[String], id: HostId| {
+        voters.iter().any(|voter| *voter == world.hosts[id].name.application_name())
+    };
+    records.any(|record| {
+        let has_it = |other: &HostId| votes(&record.voters, *other) && has(world, *other, row);
+        votes(&record.voters, id) && world.ids().filter(has_it).count() < record.count
+    })
+}
+
+/// Checked when clients are told that their rows are committed.
+pub fn at_acknowledgement(world: &mut World, rows: &[Row]) {
+    if !is_sync(world) || !world.options.strict {
+        return;
+    }
+    let Some(row) = rows.last().copied() else { return };
+    let mut others = world.ids().filter(|id| *id != row.by);
+    if !others.any(|id| has(world, id, &row) && row.place < world.hosts[id].disk.wal.flushed()) {
+        let evidence = format!("{} alone has row {}", world.hosts[row.by].name, row.id);
+        broken(world, Rule::NothingIsAcknowledgedAlone, evidence);
     }
 }
 
@@ -156,9 +191,10 @@ fn has_said_more(world: &World, id: HostId, other: HostId, running: &Running) ->
     let (own, peer) = (&world.hosts[id], &world.hosts[other]);
     let revoked = Step::SetDataStatus(peer.name.clone(), DataStatus::Disconnected);
     let reachable = peer.on && peer.server.accepts() && world.links.both_ways(id, other);
-    let said = peer.position.filter(|(_, since)| since + 10 <= running.began);
-    let more = said.is_some_and(|(position, _)| {
-        position.timeline.0 == own.disk.wal.timeline() && position.lsn > lsn(own.disk.wal.flushed())
+    let said = peer.position.filter(|said| said.since + 10 <= running.began);
+    let more = said.is_some_and(|said| {
+        said.position.timeline.0 == own.disk.wal.timeline()
+            && said.position.lsn > lsn(own.disk.wal.flushed())
     });
     reachable && more && running.taken.done(&revoked) && peer.known.active
 }
@@ -182,7 +218,7 @@ pub fn at_promotion(world: &mut World, id: HostId, record: u32, place: usize) {
     world.trace(|| format!("{} is primary from record {record} at {place}", world.hosts[id].name));
 }
 
-fn lacks_nothing(world: &mut World, id: HostId) {
+pub fn lacks_nothing(world: &mut World, id: HostId) {
     let lost: Vec<&Row> = world.ledger.rows.iter().filter(|row| !has(world, id, row)).collect();
     if let Some(row) = lost.first() {
         let (by, name) = (&world.hosts[row.by].name, &world.hosts[id].name);
@@ -265,40 +301,4 @@ fn on_record(world: &World, id: HostId, began: Tick) -> bool {
         let recorded = &world.hosts[group.coordinator].cib.nodes[id].data_status;
         group.settled_at > began || *recorded == Some(DataStatus::Latest)
     })
-}
-
-/// Says what is still amiss after everything was mended; `None`: nothing.
-pub fn amiss(world: &World) -> Option<String> {
-    let primaries: Vec<HostId> = world.ids().filter(|id| serves(world, *id)).collect();
-    let [primary] = primaries[..] else {
-        return Some(format!("{} hosts accept writes", primaries.len()));
-    };
-    for id in world.ids().filter(|id| *id != primary) {
-        let streams = world.connections.iter().any(|c| {
-            (c.standby, c.upstream) == (id, primary) && c.receiver && c.sender && c.streaming
-        });
-        let mut own = world.hosts[id].disk.wal.clone();
-        let upstream = &world.hosts[primary].disk.wal;
-        let parted = world.hosts[id].known.held
-            || own.disagrees(upstream)
-            || own.follow(upstream) != Follow::Streams;
-        if !streams && !parted {
-            return Some(format!("{} does not stream", world.hosts[id].name));
-        }
-    }
-    let recent = world.ledger.rows.last();
-    let writes = recent.is_some_and(|row| row.by == primary)
-        && world.hosts[primary].server.waiters.len() < 20;
-    (!writes).then(|| "commits wait".to_owned())
-}
-
-/// Checked at the end of a run.
-pub fn at_last(world: &mut World) {
-    if let Some(evidence) = amiss(world) {
-        broken(world, Rule::EndsHealthy, evidence);
-    }
-    let primary = world.ids().find(|id| serves(world, *id));
-    if let Some(primary) = primary.filter(|_| is_sync(world)) {
-        lacks_nothing(world, primary);
-    }
 }

@@ -3,7 +3,7 @@
 //! `agent` is the agent's loop, `observe` and `execute` stand in for the real adapters. Around them is a model
 //! of what they would meet: `postgres`, `replication` and `clients` on the one side, `cib`, `network`,
 //! `pacemaker` and `fencing` on the other. `faults` is the misfortune, `invariants` what must hold anyway,
-//! `mutation` the proof that it would be noticed if it did not.
+//! `health` what must come about in the end, `mutation` the proof that it would be noticed if it did not.
 
 mod agent;
 mod cib;
@@ -12,6 +12,7 @@ mod disk;
 mod execute;
 mod faults;
 mod fencing;
+mod health;
 mod invariants;
 mod mutation;
 mod network;
@@ -83,7 +84,7 @@ fn recover(world: &mut World) {
         if (world.now - faults::LAST).is_multiple_of(CLEAN_UP) {
             pacemaker::clean_up(world);
         }
-        healthy_since = match invariants::amiss(world) {
+        healthy_since = match health::amiss(world) {
             None => healthy_since.or(Some(world.now)),
             Some(_) => None,
         };
@@ -92,6 +93,6 @@ fn recover(world: &mut World) {
         }
     }
     if world.violation.is_none() {
-        invariants::at_last(world);
+        health::at_last(world);
     }
 }

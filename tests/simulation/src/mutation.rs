@@ -2,6 +2,7 @@
 //!
 //! A simulation that does not notice them would not notice a mistake in the rules either.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -10,6 +11,8 @@ use pgsql_ha::model::action::Action;
 use pgsql_ha::model::cluster::{Cluster, ClusterRole, Membership};
 use pgsql_ha::model::instance::Answer;
 use pgsql_ha::model::observation::{ClusterView, Observation};
+use pgsql_ha::model::policy::SyncAvailability;
+use pgsql_ha::model::settings::Settings;
 use pgsql_ha::model::status::{DataStatus, InstanceStatus};
 use pgsql_ha::model::step::Step;
 use pgsql_ha::model::verdict::{Outcome, Verdict};
@@ -20,6 +23,8 @@ use pgsql_ha::model::wal::{Lsn, Timeline};
 pub enum Mutation {
     /// Every partition believes that it has quorum.
     QuorumAlways,
+    /// That there is quorum is not asked again after the record was changed.
+    QuorumRemembered,
     /// A lost node passes for a fenced one.
     LostIsDown,
     /// Commits are taken to wait at once.
@@ -40,6 +45,10 @@ pub enum Mutation {
     UnlockAtOnce,
     /// A promotion does not ask how far the others are.
     FetchNothing,
+    /// One voter is enough, whatever the record says.
+    QuorumUnproven,
+    /// A primary alone acknowledges, whatever the operator asked for.
+    StrictIsAvailable,
     /// Everybody is fit to be promoted.
     EverybodyFit,
     /// An election takes no notice of the timelines and positions of others.
@@ -54,8 +63,9 @@ pub enum Mutation {
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 19] = [
         Self::QuorumAlways,
+        Self::QuorumRemembered,
         Self::LostIsDown,
         Self::ObeyAtOnce,
         Self::CaughtUpAtOnce,
@@ -66,6 +76,8 @@ impl Mutation {
         Self::LockIgnored,
         Self::UnlockAtOnce,
         Self::FetchNothing,
+        Self::QuorumUnproven,
+        Self::StrictIsAvailable,
         Self::EverybodyFit,
         Self::ElectBlindly,
         Self::UsurperStays,
@@ -78,6 +90,7 @@ impl Mutation {
     pub const fn name(self) -> &'static str {
         match self {
             Self::QuorumAlways => "quorum-always",
+            Self::QuorumRemembered => "quorum-remembered",
             Self::LostIsDown => "lost-is-down",
             Self::ObeyAtOnce => "obey-at-once",
             Self::CaughtUpAtOnce => "caught-up-at-once",
@@ -88,6 +101,8 @@ impl Mutation {
             Self::LockIgnored => "lock-ignored",
             Self::UnlockAtOnce => "unlock-at-once",
             Self::FetchNothing => "fetch-nothing",
+            Self::QuorumUnproven => "quorum-unproven",
+            Self::StrictIsAvailable => "strict-is-available",
             Self::EverybodyFit => "everybody-fit",
             Self::ElectBlindly => "elect-blindly",
             Self::UsurperStays => "usurper-stays",
@@ -101,6 +116,7 @@ impl Mutation {
     pub const fn rule(self) -> &'static str {
         match self {
             Self::QuorumAlways => "a partition without quorum relaxes nothing",
+            Self::QuorumRemembered => "... nor one that has lost it since",
             Self::LostIsDown => "two hosts: a lost node is not a fenced one",
             Self::ObeyAtOnce => "a standby is synchronous once commits are seen to wait",
             Self::CaughtUpAtOnce => "... and once it has all WAL of the time before",
@@ -111,6 +127,8 @@ impl Mutation {
             Self::LockIgnored => "an old primary with its lock is not promoted unseen",
             Self::UnlockAtOnce => "the lock goes once a later timeline is streamed",
             Self::FetchNothing => "a promotion fetches what others have beyond it",
+            Self::QuorumUnproven => "a voter is promoted once enough voters are seen",
+            Self::StrictIsAvailable => "strict: commits wait rather than be alone",
             Self::EverybodyFit => "only fit data is promoted",
             Self::ElectBlindly => "an election compares timelines and positions",
             Self::UsurperStays => "a primary beside the right one gives way",
@@ -134,6 +152,18 @@ impl FromStr for Mutation {
         found.ok_or_else(|| {
             format!("no such mutation; there are {}", Self::ALL.map(Self::name).join(", "))
         })
+    }
+}
+
+/// Bends what the operator asked for.
+pub fn settings(mutation: Option<Mutation>, asked: &Settings) -> Cow<'_, Settings> {
+    match mutation {
+        Some(Mutation::StrictIsAvailable) => {
+            let mut settings = asked.clone();
+            settings.policy.sync_availability = SyncAvailability::Available;
+            Cow::Owned(settings)
+        }
+        Some(_) | None => Cow::Borrowed(asked),
     }
 }
 
@@ -165,6 +195,10 @@ pub fn distort(mutation: Mutation, seen: &mut Observation, action: Action) {
                 node.wal_position = None;
             });
         }
+        Mutation::QuorumUnproven if is_standby(seen) => with_cluster(seen, |cluster| {
+            let records = cluster.nodes.iter_mut().filter_map(|node| node.sync_quorum.as_mut());
+            records.filter(|record| record.count > 0).for_each(|record| record.count = 99);
+        }),
         Mutation::EverybodyFit if is_standby(seen) => {
             with_me(seen, |node| node.data_status = Some(DataStatus::Latest));
         }
@@ -177,10 +211,13 @@ pub fn distort(mutation: Mutation, seen: &mut Observation, action: Action) {
                 }
             });
         }
-        Mutation::RevokeNobody
+        Mutation::QuorumRemembered
+        | Mutation::RevokeNobody
         | Mutation::ClaimNothing
         | Mutation::RelaxUnrecorded
         | Mutation::FetchNothing
+        | Mutation::QuorumUnproven
+        | Mutation::StrictIsAvailable
         | Mutation::EverybodyFit
         | Mutation::UsurperStays
         | Mutation::StopLies

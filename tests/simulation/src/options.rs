@@ -1,6 +1,7 @@
 //! What a run is about: the seed decides what the caller leaves open.
 
 use pgsql_ha::model::settings::ReplicationMode;
+use pgsql_ha::model::sync_names::SyncMethod;
 
 use crate::mutation::Mutation;
 
@@ -13,6 +14,12 @@ pub struct Options {
     pub hosts: usize,
     /// `rep_mode`: sync or async.
     pub mode: ReplicationMode,
+    /// `sync_method`.
+    pub sync_method: SyncMethod,
+    /// `sync_standbys`.
+    pub sync_standbys: usize,
+    /// `sync_availability=strict`.
+    pub strict: bool,
     /// `no-quorum-policy=ignore`; otherwise partitions without quorum stop their resources.
     pub ignore_quorum: bool,
     /// `migration-threshold`.
@@ -31,15 +38,21 @@ impl Options {
     pub fn of_seed(seed: u64) -> Self {
         let mut chance = fastrand::Rng::with_seed(seed ^ 0x5EED);
         let hosts = [3, 3, 3, 2, 2, 4, 5][chance.usize(..7)];
+        let mode = match chance.u8(..4) {
+            0 => ReplicationMode::Async,
+            1.. => ReplicationMode::Sync,
+        };
+        let ignore_quorum = hosts == 2 && chance.bool();
+        let threshold = if chance.bool() { 1 } else { 3 };
         Self {
             seed,
             hosts,
-            mode: match chance.u8(..4) {
-                0 => ReplicationMode::Async,
-                1.. => ReplicationMode::Sync,
-            },
-            ignore_quorum: hosts == 2 && chance.bool(),
-            threshold: if chance.bool() { 1 } else { 3 },
+            mode,
+            sync_method: [SyncMethod::First, SyncMethod::Any][chance.usize(..2)],
+            sync_standbys: [1, 1, 2][chance.usize(..3)],
+            strict: chance.u8(..3) == 0,
+            ignore_quorum,
+            threshold,
             restart: false,
             mutation: None,
             trace: false,

@@ -52,8 +52,9 @@ pub struct Server {
     /// Counts the launches, so that a connection knows its server.
     pub incarnation: u32,
     pub replayed: usize,
-    /// Whether WAL was received since the launch: what was is known to the byte.
-    pub received: bool,
+    /// Whether it has read all WAL that it has, and a receiver was started since the launch: where its WAL ends is
+    /// known to the byte.
+    pub asked_for_more: bool,
     /// The `primary_conninfo` in use.
     pub target: Option<Target>,
     pub retry_at: Tick,
@@ -76,7 +77,7 @@ impl Server {
             shows: false,
             incarnation: 0,
             replayed: 0,
-            received: false,
+            asked_for_more: false,
             target: None,
             retry_at: 0,
             names: SyncNames::nobody(),

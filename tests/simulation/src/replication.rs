@@ -2,8 +2,10 @@
 //!
 //! A connection has two ends, which may learn at different times that it is broken.
 
+use std::cmp::Reverse;
+
 use pgsql_ha::model::instance::StandbyRow;
-use pgsql_ha::model::sync_names::SyncNames;
+use pgsql_ha::model::sync_names::{SyncMethod, SyncNames};
 
 use crate::disk::Target;
 use crate::invariants::{self, Rule};
@@ -40,9 +42,15 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Tells whether this WAL sender takes part in synchronous replication.
-    fn counts(&self, name: &str) -> bool {
-        self.sender && self.streaming && self.names.contains(name)
+    /// Tells whether the standby is part of the history of whom it streams from.
+    pub const fn lasts(&self) -> bool {
+        self.until.is_none()
+    }
+
+    /// Returns the place of its standby among those that commits wait for, as this WAL sender has read it
+    /// (`SyncRepGetStandbyPriority` in syncrep.c); `None`: it takes no part.
+    fn priority(&self, name: &str) -> Option<usize> {
+        self.names.iter().position(|named| named.eq_ignore_ascii_case(name))
     }
 }
 
@@ -114,7 +122,6 @@ fn send(world: &mut World, connection: &mut Connection) {
     }
     let batch = if world.chance.u8(..6) == 0 { 0 } else { world.chance.usize(1..40) };
     let arrived = (0..batch).take_while(|_| down.disk.wal.receive(&up.disk.wal)).count();
-    down.server.received = true;
     connection.sent = down.disk.wal.len();
     if arrived < batch {
         connection.streaming = true;
@@ -139,6 +146,7 @@ fn connect(world: &mut World, id: HostId) {
     }
     let Some(target) = host.server.target else { return };
     world.hosts[id].server.retry_at = world.now + 10;
+    world.hosts[id].server.asked_for_more = true;
     let Some(upstream) = find(world, id, target) else { return };
     let slot = format!("{SLOTS}_{}", world.hosts[id].name);
     let needs_slot = world.settings.uses_slots() && target == Target::Address;
@@ -193,19 +201,29 @@ pub fn all_sent(world: &World, id: HostId) -> bool {
     world.connections.iter().all(|c| c.upstream != id || !c.sender || c.flushed >= end)
 }
 
-/// Returns up to which record commits are released, if anybody releases them: the WAL senders whose
-/// standby is named count, the first ones first (`SyncRepGetSyncRecPtr` in syncrep.c).
+/// Returns the WAL senders that take part in synchronous replication, the first in the list first.
+fn counting(world: &World, id: HostId) -> Vec<&Connection> {
+    let part = |c: &Connection| c.priority(application(world, c));
+    let counts = |c: &&Connection| c.upstream == id && c.sender && c.streaming && part(c).is_some();
+    let mut counting: Vec<_> = world.connections.iter().filter(counts).collect();
+    counting.sort_by_key(|c| part(c));
+    counting
+}
+
+/// Returns up to which record commits are released, if anybody releases them: each WAL sender that counts
+/// does it for all, with what it has read of the names (`SyncRepGetSyncRecPtr` in syncrep.c).
 pub fn released(world: &World, id: HostId) -> Option<usize> {
-    let counting = || {
-        let named = |c: &&Connection| c.upstream == id && c.counts(application(world, c));
-        world.connections.iter().filter(named)
+    let counting = counting(world, id);
+    let release = |with: &&Connection| {
+        let mut flushed: Vec<_> = counting.iter().map(|c| c.flushed).collect();
+        match with.names.method() {
+            SyncMethod::First => flushed.truncate(with.names.count()),
+            SyncMethod::Any => flushed.sort_unstable_by_key(|flushed| Reverse(*flushed)),
+        }
+        let enough = flushed.get(..with.names.count())?;
+        enough.iter().min().copied()
     };
-    let release = |with: &Connection| {
-        let wanted = with.names.iter().count();
-        let first: Vec<_> = counting().take(wanted).map(|c| c.flushed).collect();
-        (first.len() == wanted).then(|| first.into_iter().min().unwrap_or(0))
-    };
-    counting().filter_map(release).max()
+    counting.iter().filter_map(release).max()
 }
 
 fn application<'a>(world: &'a World, connection: &Connection) -> &'a str {
@@ -214,19 +232,18 @@ fn application<'a>(world: &'a World, connection: &Connection) -> &'a str {
 
 /// Returns the rows of `pg_stat_replication`.
 pub fn rows(world: &World, id: HostId) -> Vec<StandbyRow> {
-    let wanted = world.hosts[id].server.names.iter().count();
+    let names = &world.hosts[id].server.names;
     let beginning = world.hosts[id].disk.wal.beginning();
-    let mut counted = 0;
+    let counting = counting(world, id);
     let senders = world.connections.iter().filter(|c| c.upstream == id && c.sender);
     let row = |connection: &Connection| {
         let name = application(world, connection);
-        let sync_state = if !connection.names.contains(name) {
-            "async"
-        } else if connection.streaming && counted < wanted {
-            counted += 1;
-            "sync"
-        } else {
-            "potential"
+        let place = counting.iter().position(|c| std::ptr::eq(*c, connection));
+        let sync_state = match (connection.priority(name), place, names.method()) {
+            (None, ..) => "async",
+            (Some(_), Some(_), SyncMethod::Any) => "quorum",
+            (Some(_), Some(place), SyncMethod::First) if place < names.count() => "sync",
+            (Some(_), Some(_) | None, SyncMethod::Any | SyncMethod::First) => "potential",
         };
         StandbyRow {
             application_name: name.to_owned(),

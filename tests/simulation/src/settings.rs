@@ -1,6 +1,7 @@
 //! The agent's parameters, read from an environment as the agent itself reads them.
 
 use pgsql_ha::model::settings::{ReplicationMode, Settings};
+use pgsql_ha::model::sync_names::SyncMethod;
 use pgsql_ha::ocf::environment::Environment;
 use pgsql_ha::ocf::settings::parse;
 
@@ -16,11 +17,19 @@ pub fn of(options: &Options) -> Settings {
         ReplicationMode::Async => "async",
         ReplicationMode::Sync | ReplicationMode::None | ReplicationMode::Slave => "sync",
     };
+    let method = match options.sync_method {
+        SyncMethod::First => "first",
+        SyncMethod::Any => "any",
+    };
+    let standbys = options.sync_standbys.to_string();
     let parameters = [
         ("rep_mode", mode),
         ("node_list", &nodes.join(" ")),
         ("master_ip", "192.0.2.1"),
         ("replication_slot_name", if options.seed.is_multiple_of(2) { SLOTS } else { "" }),
+        ("sync_method", method),
+        ("sync_standbys", &standbys),
+        ("sync_availability", if options.strict { "strict" } else { "available" }),
         ("restart_on_promote", if options.restart { "true" } else { "false" }),
     ];
     let pairs = parameters.map(|(name, value)| (format!("OCF_RESKEY_{name}"), value.to_owned()));

@@ -30,6 +30,14 @@ pub type Tick = u64;
 /// How many milliseconds a tick is.
 pub const TICK_MS: u64 = 100;
 
+/// The end of WAL that a host has published.
+#[derive(Debug, Clone, Copy)]
+pub struct Published {
+    pub position: WalPosition,
+    pub is_final: bool,
+    pub since: Tick,
+}
+
 /// A host: what is on it, and what it believes.
 pub struct Host {
     pub name: NodeName,
@@ -55,8 +63,8 @@ pub struct Host {
     pub epoch: u64,
     /// Its attribute daemon is slow or refuses until then.
     pub slow_until: Tick,
-    /// The end of WAL that it has published, and when.
-    pub position: Option<(WalPosition, Tick)>,
+    /// The end of WAL that its attribute daemon tells the others.
+    pub position: Option<Published>,
     /// How long its log was a tick ago.
     pub flushed_before: usize,
 }

@@ -1,0 +1,46 @@
+//! Whether a mended cluster is whole again. What may never happen on the way is `invariants`' business.
+
+use crate::invariants::{Rule, broken, is_sync, lacks_nothing, serves};
+use crate::replication::Connection;
+use crate::wal::Follow;
+use crate::world::{HostId, World};
+
+/// Says what is still amiss after everything was mended; `None`: nothing.
+pub fn amiss(world: &World) -> Option<String> {
+    let primaries: Vec<HostId> = world.ids().filter(|id| serves(world, *id)).collect();
+    let [primary] = primaries[..] else {
+        return Some(format!("{} hosts accept writes", primaries.len()));
+    };
+    for id in world.ids().filter(|id| *id != primary) {
+        let streams = world.connections.iter().any(|c| {
+            (c.standby, c.upstream) == (id, primary) && c.receiver && c.sender && c.streaming
+        });
+        let mut own = world.hosts[id].disk.wal.clone();
+        let upstream = &world.hosts[primary].disk.wal;
+        let parted = world.hosts[id].known.held
+            || own.disagrees(upstream)
+            || own.follow(upstream) != Follow::Streams;
+        if !streams && !parted {
+            return Some(format!("{} does not stream", world.hosts[id].name));
+        }
+    }
+    // A strict primary waits for standbys that cannot come back by themselves here.
+    if world.options.strict && !world.connections.iter().any(Connection::lasts) {
+        return None;
+    }
+    let recent = world.ledger.rows.last();
+    let writes = recent.is_some_and(|row| row.by == primary)
+        && world.hosts[primary].server.waiters.len() < 20;
+    (!writes).then(|| "commits wait".to_owned())
+}
+
+/// Checked at the end of a run.
+pub fn at_last(world: &mut World) {
+    if let Some(evidence) = amiss(world) {
+        broken(world, Rule::EndsHealthy, evidence);
+    }
+    let primary = world.ids().find(|id| serves(world, *id));
+    if let Some(primary) = primary.filter(|_| is_sync(world)) {
+        lacks_nothing(world, primary);
+    }
+}
