@@ -185,7 +185,8 @@ fn take(world: &mut World, id: HostId, running: &mut Running, step: Step) {
         running.cluster = None;
         running.quorum_in_doubt = true;
     }
-    let skipped = mutation::skips(world.options.mutation, running.order.action, &step);
+    let skipped =
+        mutation::skips(world.options.mutation, running.order.action, &running.taken, &step);
     let error = match skipped {
         true => None,
         false => execute::execute(world, id, running, &step).err(),

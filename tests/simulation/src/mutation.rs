@@ -10,7 +10,7 @@ use std::time::Duration;
 use pgsql_ha::model::action::Action;
 use pgsql_ha::model::cluster::{Cluster, ClusterRole, Membership};
 use pgsql_ha::model::instance::Answer;
-use pgsql_ha::model::observation::{ClusterView, Observation};
+use pgsql_ha::model::observation::{ClusterView, Observation, Taken};
 use pgsql_ha::model::policy::SyncAvailability;
 use pgsql_ha::model::settings::Settings;
 use pgsql_ha::model::status::{DataStatus, InstanceStatus};
@@ -39,6 +39,8 @@ pub enum Mutation {
     ClaimNothing,
     /// Commits stop waiting before the cluster has recorded why they may.
     RelaxUnrecorded,
+    /// Names hold less before the quorum's record promises less.
+    PromiseUnrecorded,
     /// A start takes no notice of the lock.
     LockIgnored,
     /// The lock goes as soon as the node streams.
@@ -63,7 +65,7 @@ pub enum Mutation {
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::QuorumAlways,
         Self::QuorumRemembered,
         Self::LostIsDown,
@@ -73,6 +75,7 @@ impl Mutation {
         Self::RevokeNobody,
         Self::ClaimNothing,
         Self::RelaxUnrecorded,
+        Self::PromiseUnrecorded,
         Self::LockIgnored,
         Self::UnlockAtOnce,
         Self::FetchNothing,
@@ -98,6 +101,7 @@ impl Mutation {
             Self::RevokeNobody => "revoke-nobody",
             Self::ClaimNothing => "claim-nothing",
             Self::RelaxUnrecorded => "relax-unrecorded",
+            Self::PromiseUnrecorded => "promise-unrecorded",
             Self::LockIgnored => "lock-ignored",
             Self::UnlockAtOnce => "unlock-at-once",
             Self::FetchNothing => "fetch-nothing",
@@ -124,6 +128,7 @@ impl Mutation {
             Self::RevokeNobody => "a promotion first revokes the rights of all others",
             Self::ClaimNothing => "... and records who has the latest data",
             Self::RelaxUnrecorded => "rights are revoked before commits stop waiting",
+            Self::PromiseUnrecorded => "... and so are the promises of a quorum",
             Self::LockIgnored => "an old primary with its lock is not promoted unseen",
             Self::UnlockAtOnce => "the lock goes once a later timeline is streamed",
             Self::FetchNothing => "a promotion fetches what others have beyond it",
@@ -215,6 +220,7 @@ pub fn distort(mutation: Mutation, seen: &mut Observation, action: Action) {
         | Mutation::RevokeNobody
         | Mutation::ClaimNothing
         | Mutation::RelaxUnrecorded
+        | Mutation::PromiseUnrecorded
         | Mutation::FetchNothing
         | Mutation::QuorumUnproven
         | Mutation::StrictIsAvailable
@@ -288,7 +294,8 @@ pub fn replace(
 }
 
 /// Tells whether a step is reported as done and is not.
-pub fn skips(mutation: Option<Mutation>, action: Action, step: &Step) -> bool {
+pub fn skips(mutation: Option<Mutation>, action: Action, taken: &Taken, step: &Step) -> bool {
+    let compared = || taken.0.iter().any(|a| matches!(a.step, Step::NoteSyncBaseline(..)));
     match (mutation, step) {
         (Some(Mutation::RevokeNobody), Step::SetDataStatus(_, DataStatus::Disconnected)) => {
             action == Action::Promote
@@ -297,6 +304,7 @@ pub fn skips(mutation: Option<Mutation>, action: Action, step: &Step) -> bool {
         (Some(Mutation::RelaxUnrecorded), Step::SetDataStatus(_, status)) => {
             action != Action::Promote && *status != DataStatus::StreamingSync
         }
+        (Some(Mutation::PromiseUnrecorded), Step::SetSyncQuorum(_)) => !compared(),
         _ => false,
     }
 }
