@@ -29,7 +29,9 @@ pub(super) fn notify(settings: &Settings, seen: &Observation) -> Verdict {
         return SUCCESS;
     };
     match event {
-        (NotificationType::Pre, NotifiedOperation::Promote) => before_promotion(seen, cluster),
+        (NotificationType::Pre, NotifiedOperation::Promote) => {
+            before_promotion(settings, seen, cluster)
+        }
         (NotificationType::Post, NotifiedOperation::Promote) => after_promotion(seen, cluster),
         (NotificationType::Post, NotifiedOperation::Demote) => after_demotion(seen, cluster),
         (NotificationType::Post, NotifiedOperation::Start) => {
@@ -62,21 +64,22 @@ fn local_standby(seen: &Observation) -> Option<&StandbyReport> {
     }
 }
 
-/// Every standby says how far its WAL goes, so that the one to be promoted can fetch what it lacks.
-fn before_promotion(seen: &Observation, cluster: &Cluster) -> Option<Verdict> {
+/// Every standby says how far its WAL goes, so that the one to be promoted can fetch what it lacks. Where a
+/// right rests on that, it also says whether it knows.
+fn before_promotion(settings: &Settings, seen: &Observation, cluster: &Cluster) -> Option<Verdict> {
     let report = local_standby(seen)?;
     // The end of WAL may still move while the last of it is replayed; the first word is enough,
     // for a candidate compares it with what it has itself.
     let says = |step: &Step| matches!(step, Step::SetPosition(Some(_)) | Step::SetFinalPosition(_));
     let said = seen.taken.0.iter().any(|attempt| says(&attempt.step));
     let position = report.position();
-    let step = match record_of(cluster, position.timeline) {
-        None => Step::SetPosition(Some(position)),
-        Some(_) if report.own_wal_read => Step::SetFinalPosition(position),
-        Some(_) if !said && seen.time.elapsed < POSITIONS => {
+    let quorum = record_of(cluster, position.timeline).is_some();
+    let step = match report.own_wal_read {
+        true if quorum || settings.is_strict() => Step::SetFinalPosition(position),
+        false if quorum && !said && seen.time.elapsed < POSITIONS => {
             return Some(Verdict::Wait(Reason::ServerStarts));
         }
-        Some(_) => Step::SetPosition(Some(position)),
+        true | false => Step::SetPosition(Some(position)),
     };
     (!said).then_some(Verdict::Do(step))
 }

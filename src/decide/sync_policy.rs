@@ -114,7 +114,7 @@ pub(super) fn names_of_nobody(settings: &Settings) -> SyncNames {
 /// its standbys: the strict one's for whichever comes first of those that will be able to follow it. All
 /// others have been recorded as out of date, so that nobody gets a right by this.
 ///
-/// A standby whose WAL goes further is never named unseen. While it tries to follow, PostgreSQL takes it for
+/// A standby whose WAL may go further is never named unseen. While it tries to follow, PostgreSQL takes it for
 /// streaming for a moment, and what it reports to have flushed, which is its own WAL, releases commits.
 #[must_use]
 pub(super) fn names_at_promotion(
@@ -124,7 +124,8 @@ pub(super) fn names_at_promotion(
 ) -> SyncNames {
     let follows = |node: &&ClusterNode| {
         let part = |at: WalPosition| at.timeline == mine.timeline && at.lsn <= mine.lsn;
-        node.membership == Membership::Member && node.wal_position.is_some_and(part)
+        let known = node.wal_position.filter(|_| node.position_is_final);
+        node.membership == Membership::Member && known.is_some_and(part)
     };
     let peers = settings.peers(&cluster.local).filter_map(|name| cluster.node(name));
     let names: Vec<_> = peers.filter(follows).map(|node| node.name.application_name()).collect();

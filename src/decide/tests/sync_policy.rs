@@ -226,12 +226,16 @@ fn a_strict_primary_is_born_with_names() {
     let (steps, _) = scene.run(Action::Start);
     assert!(steps.contains(&Step::WriteSyncNames(nobody)), "{steps:?}");
 
-    // PostgreSQL would believe pm01, which goes further, and nobody has heard of pm04.
+    // PostgreSQL would believe pm01, which goes further, and pm04, which may for all that it has read.
     let gate = SyncNames::one_of(["pm03".to_owned()]);
     let mut scene = strict(Scene::standby(Sync, "pm02"));
     scene.add_node("pm04");
     let mine = scene.standby_report().position();
-    scene.node("pm03").wal_position = Some(mine);
+    for (name, is_final) in [("pm03", true), ("pm04", false)] {
+        scene.node(name).wal_position = Some(mine);
+        scene.node(name).position_is_final = is_final;
+    }
+    scene.node("pm01").position_is_final = true;
     scene.node("pm01").wal_position = Some(WalPosition { lsn: Lsn(mine.lsn.0 + 8), ..mine });
     (scene.node("pm01").role, scene.node("pm04").role) =
         (ClusterRole::Stopped, ClusterRole::Stopped);
