@@ -24,6 +24,12 @@ const CATCHING_UP: Duration = Duration::from_secs(4);
 /// How long after a reload the checkpointer is given to notice it at all.
 const SIGNAL: Duration = Duration::from_millis(100);
 
+/// How long after a reload the WAL senders are given to finish the round in which they noticed it. One that
+/// still goes by older names counts all that others already name, and may release commits for fewer of them
+/// (`SyncRepReleaseWaiters` in syncrep.c). It looks at the signal before it takes replies (`WalSndLoop` in
+/// walsender.c), so that a round is all that it takes.
+const ROUND: Duration = Duration::from_millis(500);
+
 /// Returns whom commits wait for at present. A server that waits for nobody may be about to read the
 /// agent's file.
 #[must_use]
@@ -77,8 +83,10 @@ pub(super) fn are_firm(seen: &Observation, report: &PrimaryReport) -> bool {
 /// Commits wait once the checkpointer has taken the new configuration, which in the middle of a
 /// checkpoint may take a while; `sync_state` shows the WAL sender's reading, which is earlier.
 #[must_use]
-pub(super) fn settled(seen: &Observation, obeyed: bool) -> bool {
-    let reloaded = seen.taken.last(&Step::Reload).map(|reload| reload.ended + SIGNAL);
+pub(super) fn settled(seen: &Observation, obeyed: bool, names: &SyncNames) -> bool {
+    let several = names.iter().count() > 1;
+    let margin = if several { ROUND } else { SIGNAL };
+    let reloaded = seen.taken.last(&Step::Reload).map(|reload| reload.ended + margin);
     obeyed && reloaded.is_none_or(|at| seen.time.elapsed >= at)
 }
 
@@ -92,7 +100,8 @@ pub(super) fn lacks_of_the_time_before(
     standbys: &[(NodeName, Option<Lsn>)],
 ) -> Option<Verdict> {
     let Some(baseline) = seen.taken.sync_baseline(key) else {
-        return Some(match settled(seen, report.commits_obey) {
+        let names = SyncNames::parse(&report.synchronous_standby_names);
+        return Some(match settled(seen, report.commits_obey, &names) {
             true => Verdict::Do(Step::NoteSyncBaseline(key.clone(), report.wal_end)),
             false => Verdict::Wait(Reason::ReloadTakesEffect),
         });

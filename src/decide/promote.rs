@@ -199,7 +199,9 @@ fn commits_wait(
 ) -> Option<Verdict> {
     let initial = names_at_promotion(settings, cluster, report.position());
     let in_force = SyncNames::parse(&report.synchronous_standby_names) == initial;
-    if !settings.is_strict() || in_force && settled(seen, report.commits_obey) {
+    // A standby's WAL senders release nothing.
+    let settled = || settled(seen, report.commits_obey, &SyncNames::nobody());
+    if !settings.is_strict() || in_force && settled() {
         return None;
     }
     Some(match in_force || seen.taken.tried(&Step::Reload) {

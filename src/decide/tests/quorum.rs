@@ -65,6 +65,24 @@ fn a_quorum_is_recorded_before_and_after_the_names() {
 }
 
 #[test]
+fn a_quorum_is_promised_when_no_wal_sender_goes_by_older_names() {
+    let mut scene = any(Scene::primary(Sync));
+    while let Verdict::Do(step) = scene.decide(Action::Monitor) {
+        let reloaded = step == Step::Reload;
+        scene.take(step);
+        if reloaded {
+            break;
+        }
+    }
+    let reloaded = scene.seen.taken.last(&Step::Reload).expect("the names were new").ended;
+    let note = Verdict::Do(Step::NoteSyncBaseline(node("pm01"), END));
+    for (after, expected) in [(499, Verdict::Wait(Reason::ReloadTakesEffect)), (500, note)] {
+        scene.seen.time.elapsed = reloaded + Duration::from_millis(after);
+        assert_eq!(scene.decide(Action::Monitor), expected, "{after} ms");
+    }
+}
+
+#[test]
 fn a_promise_of_which_nothing_was_heard_is_overwritten_before_the_names_hold_less() {
     let mut scene = any(Scene::primary(Sync));
     scene.node("pm02").data_status = Some(DataStatus::StreamingQuorum);

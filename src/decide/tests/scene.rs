@@ -278,7 +278,7 @@ impl Scene {
         let ended = self.seen.time.elapsed;
         if step == Step::Reload {
             // Signals take a moment to arrive.
-            self.seen.time.elapsed += Duration::from_millis(200);
+            self.seen.time.elapsed += Duration::from_millis(600);
         }
         self.seen.taken.0.push(Attempt { step, ended, error: None });
     }

@@ -17,6 +17,9 @@ use crate::world::{HostId, Tick, World};
 /// `wal_receiver_timeout` and `wal_sender_timeout` are a minute; keepalives make it less.
 const TIMEOUTS: std::ops::Range<Tick> = 100..600;
 
+/// How long a WAL sender may take for one round of its loop.
+const ROUND: Tick = 4;
+
 /// A standby's connection to whom it streams from.
 #[derive(Debug, Clone)]
 pub struct Connection {
@@ -36,6 +39,8 @@ pub struct Connection {
     until: Option<Tick>,
     /// `synchronous_standby_names` as the WAL sender has read it.
     pub names: SyncNames,
+    /// Until when it may go by older ones.
+    round_ends: Option<Tick>,
     receiver_heard: Tick,
     sender_heard: Tick,
     timeout: Tick,
@@ -61,15 +66,26 @@ pub fn flow(world: &mut World) {
         notice_ends(world, connection);
         send(world, connection);
         acknowledge(world, connection);
-        let names = &world.hosts[connection.upstream].server.names;
-        if connection.sender && connection.names != *names && world.chance.u8(..10) < 6 {
-            connection.names.clone_from(names);
-        }
+        read_names(world, connection);
     }
     connections.retain(|connection| connection.receiver || connection.sender);
     world.connections = connections;
     for id in world.ids() {
         connect(world, id);
+    }
+}
+
+/// Lets a WAL sender read changed names, which it does when its round is over.
+fn read_names(world: &mut World, connection: &mut Connection) {
+    let names = &world.hosts[connection.upstream].server.names;
+    if !connection.sender || connection.names == *names {
+        connection.round_ends = None;
+        return;
+    }
+    let round_ends = *connection.round_ends.get_or_insert(world.now + ROUND);
+    if world.chance.u8(..10) < 6 || world.now >= round_ends {
+        connection.names.clone_from(names);
+        connection.round_ends = None;
     }
 }
 
@@ -171,6 +187,7 @@ fn connect(world: &mut World, id: HostId) {
         sent,
         until,
         names: up.server.names.clone(),
+        round_ends: None,
         receiver_heard: world.now,
         sender_heard: world.now,
         timeout: world.chance.u64(TIMEOUTS),
