@@ -280,9 +280,7 @@ impl Observer {
         if let (Answer::Primary(report), Some(version)) = (&mut answer, world.version) {
             let (settings, user) = (&world.settings, &world.user);
             let began = wal_directory::beginning_of(settings, user, version, report.timeline);
-            for row in &mut report.standbys {
-                row.shares_history = began.is_none() || row.sent_lsn > began;
-            }
+            report.tell_forks(began);
             if !settings.policy.slot_expire.is_zero() {
                 disks::note_idle(settings, user, &mut report.slots);
             }

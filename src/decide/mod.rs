@@ -60,18 +60,19 @@ fn fail(failure: Failure) -> Verdict {
 
 /// Returns the first step that has not been tried: for what is wanted, but must not fail the action.
 ///
-/// A cluster that has refused one write, or taken too long for it, is not asked for another.
+/// A cluster that has refused one write, or taken too long for it, is not asked for another; only for the record,
+/// on which commits may wait, it is asked although other attributes fail, which are another daemon's.
 fn try_once(seen: &Observation, steps: impl IntoIterator<Item = Step>) -> Option<Verdict> {
     if seen.time.remaining.is_zero() {
         return None;
     }
-    let cluster_fails =
-        seen.taken.0.iter().any(|attempt| attempt.step.writes_cluster() && attempt.error.is_some());
-    steps
-        .into_iter()
-        .filter(|step| !cluster_fails || !step.writes_cluster())
-        .find(|step| !seen.taken.tried(step))
-        .map(Verdict::Do)
+    let failed: Vec<_> =
+        seen.taken.0.iter().filter(|a| a.error.is_some()).map(|a| &a.step).collect();
+    let may = |step: &Step| match step.changes_record() {
+        true => !failed.iter().any(|step| step.changes_record()),
+        false => !step.writes_cluster() || !failed.iter().any(|step| step.writes_cluster()),
+    };
+    steps.into_iter().filter(may).find(|step| !seen.taken.tried(step)).map(Verdict::Do)
 }
 
 /// Returns the first step that has not succeeded: for what the action cannot do without.

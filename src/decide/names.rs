@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const CATCHING_UP: Duration = Duration::from_secs(4);
 
 /// How long after a reload the checkpointer is given to notice it at all.
-const SIGNAL: Duration = Duration::from_millis(100);
+pub(super) const SIGNAL: Duration = Duration::from_millis(100);
 
 /// How long after a reload the WAL senders are given to finish the round in which they noticed it. One that
 /// still goes by older names counts all that others already name, and may release commits for fewer of them
@@ -83,9 +83,7 @@ pub(super) fn are_firm(seen: &Observation, report: &PrimaryReport) -> bool {
 /// Commits wait once the checkpointer has taken the new configuration, which in the middle of a
 /// checkpoint may take a while; `sync_state` shows the WAL sender's reading, which is earlier.
 #[must_use]
-pub(super) fn settled(seen: &Observation, obeyed: bool, names: &SyncNames) -> bool {
-    let several = names.iter().count() > 1;
-    let margin = if several { ROUND } else { SIGNAL };
+pub(super) fn settled(seen: &Observation, obeyed: bool, margin: Duration) -> bool {
     let reloaded = seen.taken.last(&Step::Reload).map(|reload| reload.ended + margin);
     obeyed && reloaded.is_none_or(|at| seen.time.elapsed >= at)
 }
@@ -100,8 +98,7 @@ pub(super) fn lacks_of_the_time_before(
     standbys: &[(NodeName, Option<Lsn>)],
 ) -> Option<Verdict> {
     let Some(baseline) = seen.taken.sync_baseline(key) else {
-        let names = SyncNames::parse(&report.synchronous_standby_names);
-        return Some(match settled(seen, report.commits_obey, &names) {
+        return Some(match settled(seen, report.commits_obey, ROUND) {
             true => Verdict::Do(Step::NoteSyncBaseline(key.clone(), report.wal_end)),
             false => Verdict::Wait(Reason::ReloadTakesEffect),
         });

@@ -73,10 +73,10 @@ fn before_promotion(settings: &Settings, seen: &Observation, cluster: &Cluster) 
     let says = |step: &Step| matches!(step, Step::SetPosition(Some(_)) | Step::SetFinalPosition(_));
     let said = seen.taken.0.iter().any(|attempt| says(&attempt.step));
     let position = report.position();
-    let quorum = record_of(cluster, position.timeline).is_some();
+    let counts = record_of(cluster, position.timeline).is_some() || settings.is_strict();
     let step = match report.own_wal_read {
-        true if quorum || settings.is_strict() => Step::SetFinalPosition(position),
-        false if quorum && !said && seen.time.elapsed < POSITIONS => {
+        true if counts => Step::SetFinalPosition(position),
+        false if counts && !said && seen.time.elapsed < POSITIONS => {
             return Some(Verdict::Wait(Reason::ServerStarts));
         }
         true | false => Step::SetPosition(Some(position)),

@@ -5,7 +5,7 @@ use super::catch_up::{restart_to_follow, unproven, wal_of_peers};
 use super::election::later_timeline;
 use super::held_back::half_rewound;
 use super::ladder::bring_down;
-use super::names::settled;
+use super::names::{SIGNAL, settled};
 use super::start::{bring_up, once_or_fail};
 use super::sync_policy::{names_at_promotion, record_is_binding};
 use super::{SUCCESS, fail, insist, slots, try_once, without_cluster};
@@ -199,12 +199,13 @@ fn commits_wait(
 ) -> Option<Verdict> {
     let initial = names_at_promotion(settings, cluster, report.position());
     let in_force = SyncNames::parse(&report.synchronous_standby_names) == initial;
-    // A standby's WAL senders release nothing.
-    let settled = || settled(seen, report.commits_obey, &SyncNames::nobody());
-    if !settings.is_strict() || in_force && settled() {
+    if !settings.is_strict() || in_force && settled(seen, report.commits_obey, SIGNAL) {
         return None;
     }
-    Some(match in_force || seen.taken.tried(&Step::Reload) {
+    // While this node receives WAL, others become part of its history: the names may change once more.
+    let written = seen.taken.last(&Step::WriteSyncNames(initial)).map(|write| write.ended);
+    let read = seen.taken.last(&Step::Reload).map(|reload| reload.ended);
+    Some(match in_force || read.is_some() && written <= read {
         true => Verdict::Wait(Reason::ReloadTakesEffect),
         false => Verdict::Do(Step::Reload),
     })

@@ -34,8 +34,10 @@ pub(super) fn quorum_commit(
         return try_once(seen, [set(needed)]);
     }
     let written = seen.files.sync_names.as_ref() == Some(&wanted);
-    if loosens(&obeyed, &wanted) && !written && !is_confirmed(seen, &needed) {
-        return try_once(seen, [set(needed)]);
+    // Removing a record that is not there would be no write at all.
+    let confirmation = Step::SetSyncQuorum(Some(needed));
+    if loosens(&obeyed, &wanted) && !written && !is_confirmed(seen, &confirmation) {
+        return try_once(seen, [confirmation]);
     }
     let mut absolute = absolute(settings, cluster).peekable();
     if absolute.peek().is_some() {
@@ -55,11 +57,10 @@ fn loosens(obeyed: &SyncNames, wanted: &SyncNames) -> bool {
 
 /// Tells whether the record was written in this very action. A stronger one that was given up for its time
 /// may still take effect, unseen; what is written later overtakes it.
-fn is_confirmed(seen: &Observation, record: &SyncQuorum) -> bool {
+fn is_confirmed(seen: &Observation, record: &Step) -> bool {
     let attempts = seen.taken.0.iter().rev();
     let mut writes = attempts.filter(|attempt| matches!(attempt.step, Step::SetSyncQuorum(_)));
-    let last = writes.next();
-    last.is_some_and(|last| last.step == set(record.clone()) && last.error.is_none())
+    writes.next().is_some_and(|last| last.step == *record && last.error.is_none())
 }
 
 /// Withdraws what a quorum has promised, before commits wait for chosen standbys again; `false`: it
@@ -78,7 +79,9 @@ pub(super) fn withdraw(
         return try_once(seen, [step]).map_or(Ok(false), Err);
     }
     if recorded.voters.is_empty() {
-        return Ok(true);
+        let there = cluster.me().is_some_and(|me| me.sync_quorum.as_ref() == Some(&recorded));
+        let remove = there.then_some(Step::SetSyncQuorum(None));
+        return try_once(seen, remove).map_or(Ok(true), Err);
     }
     if SyncNames::parse(&report.synchronous_standby_names).is_all_of() {
         let step = set(SyncQuorum { voters: Vec::new(), ..recorded });

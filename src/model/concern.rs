@@ -101,8 +101,8 @@ impl fmt::Display for WaitsBecause {
     }
 }
 
-const BLIND: &str = "the monitoring user may not see the standbys: GRANT pg_monitor to it, or leave \
-                     monitor_user empty";
+const BLIND: &str = "the monitoring user may not see the standbys: GRANT pg_monitor to it (where commits wait, \
+                     after SET synchronous_commit = local), or leave monitor_user empty";
 
 fn listed(nodes: &[NodeName]) -> String {
     nodes.iter().map(NodeName::as_str).collect::<Vec<_>>().join(", ")

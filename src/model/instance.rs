@@ -87,6 +87,16 @@ pub struct PrimaryReport {
     pub commits_obey: bool,
 }
 
+impl PrimaryReport {
+    /// Marks the rows of standbys whose history forked off, given where the primary's timeline began.
+    pub fn tell_forks(&mut self, began: Option<Lsn>) {
+        for row in &mut self.standbys {
+            let own_timeline = began.is_none() || row.sent_lsn > began;
+            row.shares_history = own_timeline && row.flush_lsn <= Some(self.wal_end);
+        }
+    }
+}
+
 /// A row of `pg_stat_replication`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StandbyRow {
@@ -100,9 +110,9 @@ pub struct StandbyRow {
     pub sent_lsn: Option<Lsn>,
     /// How far the standby has flushed.
     pub flush_lsn: Option<Lsn>,
-    /// Whether WAL of the primary's own timeline was sent to it. A standby whose history forked off
-    /// streams as well, for a moment: up to the end of the timeline that both have in common
-    /// (`XLogSendPhysical` in walsender.c), and what it says it has flushed is its own.
+    /// Whether WAL of the primary's own timeline was sent to it, and it has none beyond the primary's. A
+    /// standby whose history forked off streams as well, for a moment: up to the end of the timeline that
+    /// both have in common (`XLogSendPhysical` in walsender.c), and what it says it has flushed is its own.
     pub shares_history: bool,
 }
 

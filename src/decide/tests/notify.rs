@@ -5,6 +5,7 @@ use super::verdicts::{STARTING, SUCCESS};
 use crate::model::action::Action;
 use crate::model::instance::{Answer, Refusal};
 use crate::model::notification::{NotificationType, NotifiedOperation};
+use crate::model::policy::SyncAvailability;
 use crate::model::settings::ReplicationMode::Sync;
 use crate::model::status::{DataStatus, PromotionScore};
 use crate::model::step::Step;
@@ -31,6 +32,19 @@ fn notifications_do_little() {
         assert_eq!(notified(standby.clone(), Pre, operation), []);
     }
     assert_eq!(notified(Scene::primary(Sync), Post, Stop), []);
+}
+
+#[test]
+fn a_strict_candidate_is_told_who_has_read_all_its_wal() {
+    let mut scene = Scene::standby(Sync, "pm02");
+    scene.settings.policy.sync_availability = SyncAvailability::Strict;
+    let here = position(1, END.0);
+    let (pre, promote) = (NotificationType::Pre, NotifiedOperation::Promote);
+    assert_eq!(notified(scene.clone(), pre, promote), [Step::SetFinalPosition(here)]);
+    scene.standby_report().own_wal_read = false;
+    assert_eq!(notified(scene.clone(), pre, promote), []);
+    scene.seen.time.elapsed = Duration::from_secs(3);
+    assert_eq!(notified(scene, pre, promote), [Step::SetPosition(Some(here))]);
 }
 
 #[test]

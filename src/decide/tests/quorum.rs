@@ -91,8 +91,20 @@ fn a_promise_of_which_nothing_was_heard_is_overwritten_before_the_names_hold_les
     let (steps, _) = scene.run(Action::Monitor);
     assert_eq!(
         steps[..2],
-        [Step::SetSyncQuorum(None), Step::WriteSyncNames(SyncNames::parse("ANY 1 (pm02, pm03)")),]
+        [
+            Step::SetSyncQuorum(Some(quorum(1, 0, &[]))),
+            Step::WriteSyncNames(SyncNames::parse("ANY 1 (pm02, pm03)")),
+        ]
     );
+    // After the cluster has refused, the names stay.
+    scene.next_action();
+    scene.report().synchronous_standby_names = "ANY 2 (pm02, pm03)".into();
+    scene.seen.files.sync_names = Some(SyncNames::parse("ANY 2 (pm02, pm03)"));
+    scene.node("pm01").sync_quorum = Some(quorum(1, 1, &["pm02", "pm03"]));
+    scene.fail(Step::SetSyncQuorum(Some(quorum(1, 2, &["pm02", "pm03"]))));
+    assert_eq!(written(&scene.run(Action::Monitor).0), [""; 0]);
+    scene.next_action();
+    assert_eq!(written(&scene.run(Action::Monitor).0), ["ANY 1 (\"pm02\", \"pm03\")"]);
 }
 
 #[test]

@@ -243,6 +243,12 @@ fn a_strict_primary_is_born_with_names() {
     assert!(steps.contains(&Step::WriteSyncNames(gate.clone())), "{steps:?}");
     assert!(!steps.contains(&Step::PromoteServer), "{steps:?}");
     assert_eq!(end, Verdict::Wait(Reason::ReloadTakesEffect));
+    // Received meanwhile: pm01 will follow as well, and is named by one more reload.
+    let mut later = scene.clone();
+    later.standby_report().wal_end = Lsn(mine.lsn.0 + 8);
+    let both = SyncNames::one_of(["pm01", "pm03"].map(str::to_owned));
+    let (steps, _) = later.run(Action::Promote);
+    assert!(steps.ends_with(&[Step::WriteSyncNames(both), Step::Reload]), "{steps:?}");
     scene.standby_report().synchronous_standby_names = gate.to_string();
     scene.standby_report().commits_obey = false;
     assert_eq!(scene.decide(Action::Promote), Verdict::Wait(Reason::ReloadTakesEffect));

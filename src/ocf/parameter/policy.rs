@@ -39,7 +39,9 @@ pub static SYNC_AVAILABILITY: Parameter = Parameter::new(
     "available: they stop waiting when the last standby goes, once the cluster has recorded that it \
      must not be promoted.\n\
      strict: they wait until a standby is there; a new primary accepts writes, but acknowledges none \
-     before that.",
+     before that. While it knows of none that can follow it, synchronous_standby_names is \
+     no-standby-yet, and the next monitor changes it: not in maintenance mode. Before the shell \
+     agent takes over, set available and wait for a monitor.",
 );
 
 /// `max_lag_on_failover`

@@ -16,7 +16,7 @@ use crate::invariants;
 use crate::mutation::Mutation;
 use crate::observe::observe;
 use crate::world::{HostId, TICK_MS, Tick, World};
-use crate::{execute, mutation, pacemaker};
+use crate::{bend, execute, pacemaker};
 
 /// More steps than any action needs, as in the agent's loop.
 const STEPS_MAX: usize = 500;
@@ -125,11 +125,11 @@ fn advance(world: &mut World, id: HostId, mut running: Running) -> Progress {
         return Progress::Waits(Box::new(running));
     };
     if let Some(mutation) = world.options.mutation {
-        mutation::distort(mutation, &mut seen, running.order.action);
+        bend::distort(mutation, &mut seen, running.order.action);
     }
-    let settings = mutation::settings(world.options.mutation, &world.settings);
+    let settings = bend::settings(world.options.mutation, &world.settings);
     let verdict = decide(running.order.action, &settings, &seen);
-    match mutation::replace(world.options.mutation, &seen, running.order.action, verdict) {
+    match bend::replace(world.options.mutation, &seen, running.order.action, verdict) {
         Verdict::Done(outcome) => {
             end(world, id, running, Some(outcome));
             Progress::Over
@@ -185,8 +185,7 @@ fn take(world: &mut World, id: HostId, running: &mut Running, step: Step) {
         running.cluster = None;
         running.quorum_in_doubt = true;
     }
-    let skipped =
-        mutation::skips(world.options.mutation, running.order.action, &running.taken, &step);
+    let skipped = bend::skips(world.options.mutation, running.order.action, &running.taken, &step);
     let error = match skipped {
         true => None,
         false => execute::execute(world, id, running, &step).err(),

@@ -122,9 +122,33 @@ fn post_after(world: &mut World, to: HostId, change: Change, lag: Tick) {
     host.inbox.push_back((due, change));
 }
 
+/// Lets a write take effect long after its author has given it up.
+pub fn write_late(world: &mut World, author: HostId, step: &Step) {
+    let host = &mut world.hosts[author];
+    let earliest = host.late.back().map_or(world.now, |(due, _)| *due);
+    let due = earliest.max(world.now + world.chance.u64(10..150));
+    host.late.push_back((due, step.clone()));
+}
+
+/// Writes what was given up and is due.
+fn deliver_late(world: &mut World, author: HostId) {
+    while world.hosts[author].late.front().is_some_and(|(due, _)| *due <= world.now) {
+        let Some((_, step)) = world.hosts[author].late.pop_front() else { break };
+        spread(world, author, &step);
+    }
+}
+
+/// Writes for an agent. What it wrote before is in front of that in the queue, though it be late.
+pub fn write(world: &mut World, author: HostId, step: &Step) {
+    for (_, step) in std::mem::take(&mut world.hosts[author].late) {
+        spread(world, author, &step);
+    }
+    spread(world, author, step);
+}
+
 /// Sends an agent's write to every copy of its partition. A permanent attribute is in the
 /// coordinator's copy before the tool returns; a transient one is only accepted by the daemon.
-pub fn write(world: &mut World, author: HostId, step: &Step) {
+fn spread(world: &mut World, author: HostId, step: &Step) {
     let Some((members, coordinator)) = world
         .groups
         .iter()
@@ -160,6 +184,9 @@ pub fn write(world: &mut World, author: HostId, step: &Step) {
 
 /// Applies what is due; the coordinator's group thinks again when its copy changed.
 pub fn deliver(world: &mut World) {
+    for id in world.ids() {
+        deliver_late(world, id);
+    }
     let whole = |id: &HostId| {
         let group = world.groups.iter().find(|group| group.members.contains(id));
         let hears = |other: &HostId| world.hosts[*other].on && world.links.both_ways(*id, *other);

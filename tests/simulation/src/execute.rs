@@ -166,8 +166,12 @@ fn write(world: &mut World, id: HostId, running: &mut Running, step: &Step) -> R
     if troubled {
         let takes = world.chance.u64(3..50).min(running.remaining(world.now).max(1));
         running.blocked_until = world.now + takes;
-        if world.chance.bool() && (settled || !permanent) {
-            cib::write(world, id, step);
+        if settled || !permanent {
+            match world.chance.u8(..4) {
+                0 => cib::write(world, id, step),
+                1 => cib::write_late(world, id, step),
+                _ => {}
+            }
         }
         return Err("the cluster did not answer in time".into());
     }

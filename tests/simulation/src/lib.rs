@@ -3,9 +3,10 @@
 //! `agent` is the agent's loop, `observe` and `execute` stand in for the real adapters. Around them is a model
 //! of what they would meet: `postgres`, `replication` and `clients` on the one side, `cib`, `network`,
 //! `pacemaker` and `fencing` on the other. `faults` is the misfortune, `invariants` what must hold anyway,
-//! `health` what must come about in the end, `mutation` the proof that it would be noticed if it did not.
+//! `health` what must come about in the end, `mutation` and `bend` the proof that it would be noticed if it did not.
 
 mod agent;
+mod bend;
 mod cib;
 mod clients;
 mod disk;

@@ -55,7 +55,8 @@ impl Arguments {
             Some(Mode::Async) => ReplicationMode::Async,
             None => options.mode,
         };
-        Options { mutation: self.mutation, trace: self.trace, ..options }
+        let options = self.mutation.map_or(options, |mutation| mutation.applied(options));
+        Options { trace: self.trace, ..options }
     }
 
     fn seeds(&self) -> impl Iterator<Item = u64> + use<> {
@@ -109,7 +110,7 @@ fn show_mutations(arguments: &Arguments) -> ExitCode {
     let mut unnoticed = false;
     for mutation in Mutation::ALL {
         let noticed = arguments.seeds().find_map(|seed| {
-            let options = Options { mutation: Some(mutation), ..arguments.options(seed) };
+            let options = mutation.applied(arguments.options(seed));
             Some((run(options).violation?.rule.to_string(), seed - arguments.seed + 1))
         });
         unnoticed |= noticed.is_none();

@@ -113,14 +113,18 @@ fn told(world: &World, id: HostId) -> Answer {
         Phase::Absent | Phase::Orphans { .. } => Answer::NotAsked,
         Phase::Starting { .. } => Answer::Refused(Refusal::StartingUp),
         Phase::Stopping { .. } => Answer::Refused(Refusal::ShuttingDown),
-        Phase::Primary => Answer::Primary(PrimaryReport {
-            timeline: Timeline(disk.wal.timeline()),
-            wal_end: lsn(disk.wal.len()),
-            standbys: replication::rows(world, id),
-            synchronous_standby_names: names,
-            slots,
-            commits_obey: world.now >= server.checkpointer_busy_until,
-        }),
+        Phase::Primary => {
+            let mut report = PrimaryReport {
+                timeline: Timeline(disk.wal.timeline()),
+                wal_end: lsn(disk.wal.len()),
+                standbys: replication::rows(world, id),
+                synchronous_standby_names: names,
+                slots,
+                commits_obey: world.now >= server.checkpointer_busy_until,
+            };
+            report.tell_forks(disk.wal.beginning().map(lsn));
+            Answer::Primary(report)
+        }
         Phase::Standby | Phase::Promoting { .. } => {
             let connection = world.connections.iter().find(|c| c.standby == id && c.receiver);
             let known = if server.asked_for_more { disk.wal.flushed() } else { server.replayed };

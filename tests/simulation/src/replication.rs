@@ -250,7 +250,6 @@ fn application<'a>(world: &'a World, connection: &Connection) -> &'a str {
 /// Returns the rows of `pg_stat_replication`.
 pub fn rows(world: &World, id: HostId) -> Vec<StandbyRow> {
     let names = &world.hosts[id].server.names;
-    let beginning = world.hosts[id].disk.wal.beginning();
     let counting = counting(world, id);
     let senders = world.connections.iter().filter(|c| c.upstream == id && c.sender);
     let row = |connection: &Connection| {
@@ -268,7 +267,7 @@ pub fn rows(world: &World, id: HostId) -> Vec<StandbyRow> {
             sync_state: Some(sync_state.to_owned()),
             sent_lsn: Some(lsn(connection.sent)),
             flush_lsn: Some(lsn(connection.flushed)),
-            shares_history: beginning.is_none_or(|beginning| connection.sent > beginning),
+            shares_history: true,
         }
     };
     senders.map(row).collect()

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use pgsql_ha::model::cluster::{Cluster, NoQuorumPolicy};
 use pgsql_ha::model::node::NodeName;
 use pgsql_ha::model::settings::Settings;
+use pgsql_ha::model::step::Step;
 use pgsql_ha::model::wal::WalPosition;
 
 use crate::agent::{self, Order, Running};
@@ -63,6 +64,8 @@ pub struct Host {
     pub epoch: u64,
     /// Its attribute daemon is slow or refuses until then.
     pub slow_until: Tick,
+    /// Writes that were given up, and when they take effect after all.
+    pub late: VecDeque<(Tick, Step)>,
     /// The end of WAL that its attribute daemon tells the others.
     pub position: Option<Published>,
     /// How long its log was a tick ago.
@@ -115,6 +118,7 @@ impl World {
             seen_all: false,
             epoch: 0,
             slow_until: 0,
+            late: VecDeque::new(),
             position: None,
             flushed_before: 0,
         };
@@ -230,6 +234,7 @@ impl World {
         host.server.die(Phase::Absent);
         host.agent = None;
         host.orders.clear();
+        host.late.clear();
         cib::catch_up(host);
         host.known = Known::default();
         host.address = false;

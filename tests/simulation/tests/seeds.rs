@@ -23,8 +23,8 @@ fn no_seed_breaks_a_rule() {
 
 #[test]
 fn every_broken_rule_is_noticed() {
-    let noticed = |mutation| {
-        let broken = |seed| Options { mutation: Some(mutation), ..Options::of_seed(seed) };
+    let noticed = |mutation: Mutation| {
+        let broken = |seed| mutation.applied(Options::of_seed(seed));
         (0..SEEDS).any(|seed| run(broken(seed)).violation.is_some())
     };
     let missed: Vec<_> = Mutation::ALL.into_iter().filter(|mutation| !noticed(*mutation)).collect();
