@@ -100,12 +100,12 @@ fn after_promotion(seen: &Observation, cluster: &Cluster) -> Option<Verdict> {
     })
 }
 
-/// Ends a connection that is older than the promotion: it is to the old primary, whose host may be
-/// dead without its connections having been closed. Recovery then looks for the new primary by
-/// itself; waiting for it here would hold up the address that it is to be found at.
+/// Ends a connection that is older than the promotion, or an attempt at one: it is to the old primary, whose
+/// host may be dead without its connections having been closed. Recovery then looks for the new primary
+/// by itself; waiting for it here would hold up the address that it is to be found at.
 fn leave_old_primary(seen: &Observation) -> Option<Verdict> {
-    let report = local_standby(seen)?;
-    try_once(seen, report.is_streaming().then_some(Step::RestartReceiver))
+    local_standby(seen)?;
+    try_once(seen, [Step::RestartReceiver])
 }
 
 fn after_demotion(seen: &Observation, cluster: &Cluster) -> Option<Verdict> {

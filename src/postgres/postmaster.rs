@@ -135,11 +135,25 @@ fn is_child_by_title(process: &Process) -> bool {
 
 /// Tells whether a WAL receiver runs, for servers that cannot tell (before 9.6).
 pub(super) fn has_wal_receiver(settings: &Settings, user: &User) -> bool {
-    let receives = |process: &Process| {
-        is_child_by_title(process)
-            && (process.title.contains("wal receiver") || process.title.contains("walreceiver"))
-    };
-    servers(settings, user).is_ok_and(|processes| processes.iter().any(receives))
+    servers(settings, user).is_ok_and(|processes| processes.iter().any(is_wal_receiver))
+}
+
+/// Ends the WAL receiver, connected or still connecting, as the startup process itself does
+/// (`ShutdownWalRcv` in walreceiverfuncs.c); recovery then looks for the primary anew.
+/// `pg_terminate_backend()` ends no such process: "is not a PostgreSQL backend process".
+///
+/// # Errors
+/// The process table cannot be read, or the signal is not permitted.
+pub fn end_wal_receiver(settings: &Settings, user: &User) -> Result<(), PostgresError> {
+    for process in servers(settings, user)?.iter().filter(|process| is_wal_receiver(process)) {
+        process.signal(Signal::SIGTERM)?;
+    }
+    Ok(())
+}
+
+fn is_wal_receiver(process: &Process) -> bool {
+    is_child_by_title(process)
+        && (process.title.contains("wal receiver") || process.title.contains("walreceiver"))
 }
 
 /// Tells what the postmaster says of its state.

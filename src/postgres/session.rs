@@ -135,23 +135,6 @@ impl Session {
         done(asked)
     }
 
-    /// Ends the WAL receiver's connection, so that it looks for the primary anew; servers before
-    /// 9.6, which have no view of it, are left to notice by themselves.
-    ///
-    /// # Errors
-    /// The server says no, or does not answer.
-    pub fn restart_receiver(&mut self, deadline: Instant) -> Result<(), PostgresError> {
-        let asked = self.converse(Role::Owner, deadline, async |connection| {
-            match connection.version.has_receiver_view() {
-                true => {
-                    connection.client.simple_query(statements::RESTART_RECEIVER).await.map(drop)
-                }
-                false => Ok(()),
-            }
-        });
-        done(asked)
-    }
-
     /// Ends the connections; the next question makes new ones.
     pub fn close(&mut self) {
         let connections = [self.monitor.take(), self.owner.take()];

@@ -29,10 +29,6 @@ pub(super) const ADVANCE_SLOT: &str =
 /// Drops a slot that is not in use. Parameter: its name.
 pub(super) const DROP_SLOT: &str = "SELECT pg_catalog.pg_drop_replication_slot($1)";
 
-/// Ends the WAL receiver's connection to its primary; recovery then looks for the primary anew.
-pub(super) const RESTART_RECEIVER: &str =
-    "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_wal_receiver";
-
 /// Asks a walsender which database cluster it serves and on which timeline it is.
 pub(super) const IDENTIFY_SYSTEM: &str = "IDENTIFY_SYSTEM";
 

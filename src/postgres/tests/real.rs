@@ -1,6 +1,7 @@
 //! The layer against a real PostgreSQL 15 in a temporary directory: each test makes its own server
 //! on its own socket, as the user `postgres` when it runs as root.
 
+mod receiver;
 mod slots;
 
 use std::fs;
