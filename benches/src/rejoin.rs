@@ -64,8 +64,10 @@ fn measure(arguments: &Arguments, megabytes: u32) -> Result<Sample, Error> {
     old.run_as("postgres", &["psql", "-d", "postgres", "-c", GRANT])?;
     // Without it the agent waits for the new primary's own first checkpoint, which takes its time.
     old.psql("grant pg_checkpoint to repuser")?;
+    // Vacuum would write every page once more after the checkpoint, which is divergence to pg_rewind.
     old.psql(
-        "create table large as select i, repeat(md5(i::text), 15) t from generate_series(1, 0) i",
+        "create table large with (autovacuum_enabled = off) \
+         as select i, repeat(md5(i::text), 15) t from generate_series(1, 0) i",
     )?;
     for _ in 0..megabytes / 100 {
         old.psql(
