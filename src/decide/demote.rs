@@ -8,7 +8,7 @@ use super::monitor::usurps;
 use super::start::bring_up;
 use super::stop::record_stopped;
 use super::{SUCCESS, fail, try_once};
-use crate::model::cluster::{Cluster, Membership};
+use crate::model::cluster::{Cluster, ClusterNode, Membership};
 use crate::model::concern::Concern;
 use crate::model::instance::{Answer, ControlState, Postmaster};
 use crate::model::observation::Observation;
@@ -81,17 +81,18 @@ fn step_down(seen: &Observation) -> Vec<Step> {
 /// Tells whether the server wrote its shutdown checkpoint in this very action. A server that was
 /// found dead, or had to be hurried, is left to the next start, which asks more questions.
 fn was_clean(seen: &Observation) -> bool {
-    let control = seen.instance.control.as_ref().map(|control| &control.state);
-    seen.taken.tried(&Step::Shutdown(ShutdownMode::Fast))
-        && !hurried(seen)
-        && control == Some(&ControlState::ShutDown)
+    seen.taken.tried(&Step::Shutdown(ShutdownMode::Fast)) && ended(seen, &ControlState::ShutDown)
 }
 
 /// Tells whether the server ended in this action as a clean standby: it had been demoted already, or its
 /// promotion had not begun to write.
 fn was_standby(seen: &Observation) -> bool {
-    let control = seen.instance.control.as_ref().map(|control| &control.state);
-    !hurried(seen) && control == Some(&ControlState::ShutDownInRecovery)
+    ended(seen, &ControlState::ShutDownInRecovery)
+}
+
+fn ended(seen: &Observation, state: &ControlState) -> bool {
+    let control = seen.instance.control.as_ref();
+    !hurried(seen) && control.is_some_and(|control| control.state == *state)
 }
 
 fn hurried(seen: &Observation) -> bool {
@@ -123,16 +124,14 @@ fn last_one_out(settings: &Settings, seen: &Observation) -> Option<Step> {
     let cluster = seen.cluster.seen()?;
     seen.files.lock?;
     let others = seen.notification.unpromoted.iter().any(|node| *node != seen.local);
-    let all_in_sight =
-        settings.peers(&cluster.local).filter_map(|name| cluster.node(name)).all(|peer| match peer
-            .membership
-        {
-            Membership::Member | Membership::Down => {
-                !is_fit(settings.rep_mode, peer.data_status.as_ref())
-            }
-            Membership::Lost | Membership::NeverSeen => false,
-        });
-    let last = seen.notification.present && !others && all_in_sight && was_clean(seen);
+    let is_no_heir = |peer: &ClusterNode| match peer.membership {
+        Membership::Member | Membership::Down => {
+            !is_fit(settings.rep_mode, peer.data_status.as_ref())
+        }
+        Membership::Lost | Membership::NeverSeen => false,
+    };
+    let mut peers = settings.peers(&cluster.local).filter_map(|name| cluster.node(name));
+    let last = seen.notification.present && !others && peers.all(is_no_heir) && was_clean(seen);
     last.then_some(Step::RemoveLock)
 }
 

@@ -66,11 +66,12 @@ fn try_once(seen: &Observation, steps: impl IntoIterator<Item = Step>) -> Option
     if seen.time.remaining.is_zero() {
         return None;
     }
-    let failed: Vec<_> =
-        seen.taken.0.iter().filter(|a| a.error.is_some()).map(|a| &a.step).collect();
+    let failed = |kind: fn(&Step) -> bool| {
+        seen.taken.0.iter().any(|attempt| attempt.error.is_some() && kind(&attempt.step))
+    };
     let may = |step: &Step| match step.changes_record() {
-        true => !failed.iter().any(|step| step.changes_record()),
-        false => !step.writes_cluster() || !failed.iter().any(|step| step.writes_cluster()),
+        true => !failed(Step::changes_record),
+        false => !step.writes_cluster() || !failed(Step::writes_cluster),
     };
     steps.into_iter().filter(may).find(|step| !seen.taken.tried(step)).map(Verdict::Do)
 }

@@ -53,9 +53,8 @@ pub(super) fn bring_about(
     if seen.files.sync_names.as_ref().unwrap_or(&effective) != wanted {
         return try_once(seen, [Step::WriteSyncNames(wanted.clone())]);
     }
-    let written = seen.taken.last(&Step::WriteSyncNames(wanted.clone())).map(|write| write.ended);
+    let unread = are_unread(seen, wanted);
     let reloaded = seen.taken.last(&Step::Reload).map(|reload| reload.ended);
-    let unread = written.is_some() && reloaded < written;
     if effective == *wanted && !unread {
         return None;
     }
@@ -69,6 +68,14 @@ pub(super) fn bring_about(
         },
         Some(_) | None => Some(Verdict::Do(Step::Reload)),
     }
+}
+
+/// Tells whether this action has written these names and not let the server read them since.
+#[must_use]
+pub(super) fn are_unread(seen: &Observation, names: &SyncNames) -> bool {
+    let written = seen.taken.last(&Step::WriteSyncNames(names.clone())).map(|write| write.ended);
+    let reloaded = seen.taken.last(&Step::Reload).map(|reload| reload.ended);
+    written.is_some() && reloaded < written
 }
 
 /// Tells whether the names in force stay in force when somebody lets the server read its files.

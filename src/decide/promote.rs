@@ -5,7 +5,7 @@ use super::catch_up::{restart_to_follow, unproven, wal_of_peers};
 use super::election::later_timeline;
 use super::held_back::half_rewound;
 use super::ladder::bring_down;
-use super::names::{SIGNAL, settled};
+use super::names::{SIGNAL, are_unread, settled};
 use super::start::{bring_up, once_or_fail};
 use super::sync_policy::{names_at_promotion, record_is_binding};
 use super::{SUCCESS, fail, insist, slots, try_once, without_cluster};
@@ -86,6 +86,7 @@ fn standby(
         true => None,
         false => wal_of_peers(settings, seen, report, cluster),
     };
+    let names = names_at_promotion(settings, cluster, report.position());
     half_rewound(settings, seen)
         .or_else(|| later_history(settings, cluster, report))
         .or_else(|| if begun { None } else { unproven(settings, seen, report, cluster) })
@@ -94,8 +95,8 @@ fn standby(
         .or_else(|| insist(seen, revoke_all_others(settings, cluster)))
         .or_else(|| insist(seen, claim(cluster)))
         .or_else(|| try_once(seen, scores_and_baseline(settings, report, cluster)))
-        .or_else(|| insist(seen, prepare(settings, seen, report, cluster)))
-        .or_else(|| commits_wait(settings, seen, report, cluster))
+        .or_else(|| insist(seen, prepare(settings, seen, report, &names)))
+        .or_else(|| commits_wait(settings, seen, report, &names))
         .or_else(|| match settings.restart_on_promote {
             true => bring_down(seen, settings.stop_escalate_in_slave),
             false => once_or_fail(seen, [Some(Step::PromoteServer)]),
@@ -173,17 +174,14 @@ fn prepare(
     settings: &Settings,
     seen: &Observation,
     report: &StandbyReport,
-    cluster: &Cluster,
+    names: &SyncNames,
 ) -> Vec<Step> {
     let mut steps = Vec::new();
     if seen.files.lock.is_none() {
         steps.push(Step::CreateLock(Timeline(report.timeline.0.saturating_add(1))));
     }
-    let initial = names_at_promotion(settings, cluster, report.position());
-    if settings.rep_mode == ReplicationMode::Sync
-        && seen.files.sync_names.as_ref() != Some(&initial)
-    {
-        steps.push(Step::WriteSyncNames(initial));
+    if settings.rep_mode == ReplicationMode::Sync && seen.files.sync_names.as_ref() != Some(names) {
+        steps.push(Step::WriteSyncNames(names.clone()));
         steps.push(Step::Reload);
     }
     steps
@@ -195,17 +193,15 @@ fn commits_wait(
     settings: &Settings,
     seen: &Observation,
     report: &StandbyReport,
-    cluster: &Cluster,
+    names: &SyncNames,
 ) -> Option<Verdict> {
-    let initial = names_at_promotion(settings, cluster, report.position());
-    let in_force = SyncNames::parse(&report.synchronous_standby_names) == initial;
+    let in_force = SyncNames::parse(&report.synchronous_standby_names) == *names;
     if !settings.is_strict() || in_force && settled(seen, report.commits_obey, SIGNAL) {
         return None;
     }
     // While this node receives WAL, others become part of its history: the names may change once more.
-    let written = seen.taken.last(&Step::WriteSyncNames(initial)).map(|write| write.ended);
-    let read = seen.taken.last(&Step::Reload).map(|reload| reload.ended);
-    Some(match in_force || read.is_some() && written <= read {
+    let reloaded = seen.taken.tried(&Step::Reload) && !are_unread(seen, names);
+    Some(match in_force || reloaded {
         true => Verdict::Wait(Reason::ReloadTakesEffect),
         false => Verdict::Do(Step::Reload),
     })

@@ -140,8 +140,7 @@ fn synchronous(
     }
 }
 
-/// Returns the records to be written once more before names are written without these nodes. A grant
-/// that was given up for its time may still take effect, unseen; what is written later overtakes it.
+/// Returns the records to be written once more before names are written without these nodes.
 fn unconfirmed(
     seen: &Observation,
     cluster: &Cluster,
@@ -157,11 +156,7 @@ fn unconfirmed(
     };
     let again = |node: &ClusterNode| {
         let step = Step::SetDataStatus(node.name.clone(), node.data_status.clone()?);
-        let about =
-            |other: &Step| matches!(other, Step::SetDataStatus(name, _) if *name == node.name);
-        let last = seen.taken.0.iter().rev().find(|attempt| about(&attempt.step));
-        let confirmed = last.is_some_and(|last| last.step == step && last.error.is_none());
-        (!confirmed).then_some(step)
+        (!seen.taken.is_last_word(&step)).then_some(step)
     };
     cluster.nodes.iter().filter(dropped).filter_map(again).collect()
 }

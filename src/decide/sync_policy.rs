@@ -7,6 +7,7 @@
 use std::cmp::Reverse;
 
 use super::candidate::is_fit;
+use super::election::members;
 use crate::model::cluster::{Cluster, ClusterNode, Membership, NoQuorumPolicy};
 use crate::model::concern::{Concern, WaitsBecause};
 use crate::model::instance::{PrimaryReport, StandbyRow};
@@ -122,13 +123,11 @@ pub(super) fn names_at_promotion(
     cluster: &Cluster,
     mine: WalPosition,
 ) -> SyncNames {
-    let follows = |node: &&ClusterNode| {
-        let part = |at: WalPosition| at.timeline == mine.timeline && at.lsn <= mine.lsn;
-        let known = node.wal_position.filter(|_| node.position_is_final);
-        node.membership == Membership::Member && known.is_some_and(part)
-    };
-    let peers = settings.peers(&cluster.local).filter_map(|name| cluster.node(name));
-    let names: Vec<_> = peers.filter(follows).map(|node| node.name.application_name()).collect();
+    let part = |at: WalPosition| at.timeline == mine.timeline && at.lsn <= mine.lsn;
+    let follows =
+        |node: &&ClusterNode| node.position_is_final && node.wal_position.is_some_and(part);
+    let followers = members(settings, cluster).filter(follows);
+    let names: Vec<_> = followers.map(|node| node.name.application_name()).collect();
     match settings.is_strict() && !names.is_empty() {
         true => SyncNames::one_of(names),
         false => names_of_nobody(settings),

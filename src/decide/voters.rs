@@ -36,7 +36,7 @@ pub(super) fn quorum_commit(
     let written = seen.files.sync_names.as_ref() == Some(&wanted);
     // Removing a record that is not there would be no write at all.
     let confirmation = Step::SetSyncQuorum(Some(needed));
-    if loosens(&obeyed, &wanted) && !written && !is_confirmed(seen, &confirmation) {
+    if loosens(&obeyed, &wanted) && !written && !seen.taken.is_last_word(&confirmation) {
         return try_once(seen, [confirmation]);
     }
     let mut absolute = absolute(settings, cluster).peekable();
@@ -53,14 +53,6 @@ pub(super) fn quorum_commit(
 fn loosens(obeyed: &SyncNames, wanted: &SyncNames) -> bool {
     !obeyed.is_nobody()
         && (wanted.count() < obeyed.count() || wanted.iter().any(|name| !obeyed.contains(name)))
-}
-
-/// Tells whether the record was written in this very action. A stronger one that was given up for its time
-/// may still take effect, unseen; what is written later overtakes it.
-fn is_confirmed(seen: &Observation, record: &Step) -> bool {
-    let attempts = seen.taken.0.iter().rev();
-    let mut writes = attempts.filter(|attempt| matches!(attempt.step, Step::SetSyncQuorum(_)));
-    writes.next().is_some_and(|last| last.step == *record && last.error.is_none())
 }
 
 /// Withdraws what a quorum has promised, before commits wait for chosen standbys again; `false`: it

@@ -47,6 +47,15 @@ impl Taken {
         self.last(step).is_some_and(|attempt| attempt.error.is_none())
     }
 
+    /// Tells whether this write into the record succeeded, and nothing has been tried since that could overwrite
+    /// it. A write that was given up for its time may still take effect, unseen; what is written later
+    /// overtakes it.
+    #[must_use]
+    pub fn is_last_word(&self, step: &Step) -> bool {
+        let last = self.0.iter().rev().find(|attempt| step.overwrites(&attempt.step));
+        last.is_some_and(|last| last.step == *step && last.error.is_none())
+    }
+
     /// Returns the end of WAL that `node` has to have before it counts as synchronous, if it was
     /// noted after the names were last written or read: somebody else may let the server read them.
     #[must_use]

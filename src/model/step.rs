@@ -125,6 +125,13 @@ impl Step {
         matches!(self, Self::SetDataStatus(..) | Self::SetSyncQuorum(_))
     }
 
+    /// Tells whether both steps write the same part of the record, so that the later one overtakes the other.
+    #[must_use]
+    pub fn overwrites(&self, other: &Self) -> bool {
+        matches!((self, other), (Self::SetDataStatus(one, _), Self::SetDataStatus(two, _)) if one == two)
+            || matches!((self, other), (Self::SetSyncQuorum(_), Self::SetSyncQuorum(_)))
+    }
+
     /// Returns what the step could not do, for the sentence "cannot … : error".
     #[must_use]
     pub const fn purpose(&self) -> &'static str {

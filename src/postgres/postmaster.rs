@@ -135,7 +135,17 @@ fn is_child_by_title(process: &Process) -> bool {
 
 /// Tells whether a WAL receiver runs, for servers that cannot tell (before 9.6).
 pub(super) fn has_wal_receiver(settings: &Settings, user: &User) -> bool {
-    servers(settings, user).is_ok_and(|processes| processes.iter().any(is_wal_receiver))
+    wal_receivers(settings, user).is_ok_and(|receivers| !receivers.is_empty())
+}
+
+/// Finds the WAL receiver: one, or none.
+pub(super) fn wal_receivers(settings: &Settings, user: &User) -> Result<Vec<Process>, SystemError> {
+    let mut processes = servers(settings, user)?;
+    processes.retain(|process| {
+        is_child_by_title(process)
+            && (process.title.contains("wal receiver") || process.title.contains("walreceiver"))
+    });
+    Ok(processes)
 }
 
 /// Ends the WAL receiver, connected or still connecting, as the startup process itself does
@@ -145,15 +155,10 @@ pub(super) fn has_wal_receiver(settings: &Settings, user: &User) -> bool {
 /// # Errors
 /// The process table cannot be read, or the signal is not permitted.
 pub fn end_wal_receiver(settings: &Settings, user: &User) -> Result<(), PostgresError> {
-    for process in servers(settings, user)?.iter().filter(|process| is_wal_receiver(process)) {
-        process.signal(Signal::SIGTERM)?;
+    for receiver in wal_receivers(settings, user)? {
+        receiver.signal(Signal::SIGTERM)?;
     }
     Ok(())
-}
-
-fn is_wal_receiver(process: &Process) -> bool {
-    is_child_by_title(process)
-        && (process.title.contains("wal receiver") || process.title.contains("walreceiver"))
 }
 
 /// Tells what the postmaster says of its state.

@@ -93,7 +93,7 @@ impl World {
         if flushed.len() < names.count() {
             return 0;
         }
-        if names.to_string().starts_with("ANY") {
+        if names.method() == SyncMethod::Any {
             flushed.sort_unstable_by(|a, b| b.cmp(a));
         }
         flushed[..names.count()].iter().copied().min().unwrap_or(0)

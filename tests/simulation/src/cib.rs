@@ -3,8 +3,9 @@
 use pgsql_ha::model::cluster::{Cluster, ClusterNode, ClusterRole, Membership, NoQuorumPolicy};
 use pgsql_ha::model::node::NodeName;
 use pgsql_ha::model::step::Step;
+use pgsql_ha::model::wal::PublishedPosition;
 
-use crate::world::{Host, HostId, Published, Tick, World};
+use crate::world::{Host, HostId, Tick, World};
 
 /// A change of a copy.
 #[derive(Debug, Clone)]
@@ -61,8 +62,8 @@ pub fn forget_status(cib: &mut Cluster, names: &[NodeName]) {
 
 fn forget_transient(node: &mut ClusterNode) {
     (node.status, node.score, node.baseline) = (None, None, None);
-    (node.wal_position, node.xlog_location, node.receiver_status) = (None, None, None);
-    node.position_is_final = false;
+    (node.xlog_location, node.receiver_status) = (None, None);
+    node.publish(None);
 }
 
 /// Gives every member the winner's copy, with each member's own word on itself.
@@ -159,8 +160,8 @@ fn spread(world: &mut World, author: HostId, step: &Step) {
     };
     let change = Change::Step(world.hosts[author].name.clone(), step.clone());
     let permanent = step.changes_record();
-    let since = world.now;
-    let published = |position, is_final| Published { position, is_final, since };
+    let now = world.now;
+    let published = |position, is_final| (PublishedPosition { position, is_final }, now);
     if let Step::SetPosition(position) = step {
         world.hosts[author].position = position.map(|position| published(position, false));
     }

@@ -148,9 +148,8 @@ fn lacks_a_quorum(world: &World, cib: &Cluster, id: HostId, row: &Row) -> bool {
     let timeline = world.hosts[id].disk.wal.timeline();
     let records = cib.nodes.iter().filter_map(|node| node.sync_quorum.as_ref());
     let mut records = records.filter(|record| record.timeline.0 == timeline && record.count > 0);
-    let votes = |voters: &[String], id: HostId| {
-        voters.iter().any(|voter| *voter == world.hosts[id].name.application_name())
-    };
+    let votes =
+        |voters: &[String], id: HostId| voters.contains(&world.hosts[id].name.application_name());
     records.any(|record| {
         let has_it = |other: &HostId| votes(&record.voters, *other) && has(world, *other, row);
         votes(&record.voters, id) && world.ids().filter(has_it).count() < record.count
@@ -191,8 +190,8 @@ fn has_said_more(world: &World, id: HostId, other: HostId, running: &Running) ->
     let (own, peer) = (&world.hosts[id], &world.hosts[other]);
     let revoked = Step::SetDataStatus(peer.name.clone(), DataStatus::Disconnected);
     let reachable = peer.on && peer.server.accepts() && world.links.both_ways(id, other);
-    let said = peer.position.filter(|said| said.since + 10 <= running.began);
-    let more = said.is_some_and(|said| {
+    let said = peer.position.filter(|(_, since)| since + 10 <= running.began);
+    let more = said.is_some_and(|(said, _)| {
         said.position.timeline.0 == own.disk.wal.timeline()
             && said.position.lsn > lsn(own.disk.wal.flushed())
     });

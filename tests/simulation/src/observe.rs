@@ -11,14 +11,14 @@ use pgsql_ha::model::instance::{
 use pgsql_ha::model::observation::{ActionTime, ClusterView, Observation};
 use pgsql_ha::model::rejoin::Evidence;
 use pgsql_ha::model::settings::ReplicationMode;
-use pgsql_ha::model::wal::{Timeline, WalLayout};
+use pgsql_ha::model::wal::{PublishedPosition, Timeline, WalLayout};
 
 use crate::agent::Running;
 use crate::disk::Target;
 use crate::postgres::Phase;
 use crate::replication;
 use crate::wal::lsn;
-use crate::world::{HostId, Published, TICK_MS, Tick, World};
+use crate::world::{HostId, TICK_MS, Tick, World};
 
 /// How long a server is asked when it is about to be stopped, or in a notification.
 const SHORT_PATIENCE: Tick = 20;
@@ -208,18 +208,16 @@ fn read_cluster(world: &mut World, id: HostId, running: &Running) -> Result<Clus
         let group = world.groups.iter().find(|group| group.members.contains(&id));
         for (other, node) in cluster.nodes.iter_mut().enumerate() {
             let together = group.is_some_and(|group| group.members.contains(&other));
-            let published = published(world, id, other).filter(|_| together);
-            node.wal_position = published.map(|published| published.position);
-            node.position_is_final = published.is_some_and(|published| published.is_final);
+            node.publish(published(world, id, other).filter(|_| together));
         }
     }
     Ok(cluster)
 }
 
 /// What the attribute daemon here knows of another's position: a moment later than the other.
-fn published(world: &World, id: HostId, other: HostId) -> Option<Published> {
-    let published = world.hosts[other].position?;
-    (id == other || world.now > published.since).then_some(published)
+fn published(world: &World, id: HostId, other: HostId) -> Option<PublishedPosition> {
+    let (published, since) = world.hosts[other].position?;
+    (id == other || world.now > since).then_some(published)
 }
 
 fn cluster_view(running: &Running) -> ClusterView {

@@ -6,7 +6,7 @@ use pgsql_ha::model::cluster::{Cluster, NoQuorumPolicy};
 use pgsql_ha::model::node::NodeName;
 use pgsql_ha::model::settings::Settings;
 use pgsql_ha::model::step::Step;
-use pgsql_ha::model::wal::WalPosition;
+use pgsql_ha::model::wal::PublishedPosition;
 
 use crate::agent::{self, Order, Running};
 use crate::cib::{self, Change};
@@ -30,14 +30,6 @@ pub type Tick = u64;
 
 /// How many milliseconds a tick is.
 pub const TICK_MS: u64 = 100;
-
-/// The end of WAL that a host has published.
-#[derive(Debug, Clone, Copy)]
-pub struct Published {
-    pub position: WalPosition,
-    pub is_final: bool,
-    pub since: Tick,
-}
 
 /// A host: what is on it, and what it believes.
 pub struct Host {
@@ -66,8 +58,8 @@ pub struct Host {
     pub slow_until: Tick,
     /// Writes that were given up, and when they take effect after all.
     pub late: VecDeque<(Tick, Step)>,
-    /// The end of WAL that its attribute daemon tells the others.
-    pub position: Option<Published>,
+    /// The end of WAL that its attribute daemon tells the others, and since when.
+    pub position: Option<(PublishedPosition, Tick)>,
     /// How long its log was a tick ago.
     pub flushed_before: usize,
 }

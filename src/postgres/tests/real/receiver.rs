@@ -6,15 +6,11 @@ use std::os::unix::net::UnixListener;
 
 use super::{Server, until};
 use crate::model::node::NodeName;
-use crate::postgres::postmaster::{end_wal_receiver, has_wal_receiver};
-use crate::system::identity::as_user;
-use crate::system::process::Process;
+use crate::postgres::postmaster::{end_wal_receiver, has_wal_receiver, wal_receivers};
 
 fn receivers(server: &Server) -> Vec<i32> {
-    let found = as_user(&server.user, || Process::using_directory(&server.settings.pgdata));
-    let processes = found.expect("as the user").expect("read").unwrap_or_default();
-    let receives = |process: &&Process| process.title.contains("walreceiver");
-    processes.iter().filter(receives).map(|process| process.pid).collect()
+    let found = wal_receivers(&server.settings, &server.user).expect("read");
+    found.iter().map(|process| process.pid).collect()
 }
 
 #[test]
