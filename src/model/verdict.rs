@@ -95,6 +95,10 @@ pub enum Failure {
     ConninfoOverridden(String),
     /// This node's data is not fit for promotion.
     DataOutOfDate(DataStatus),
+    /// The cluster has had a primary, and nothing is recorded of this node's data.
+    Unrecorded,
+    /// `node_list` does not name this node.
+    Unlisted(NodeName),
     /// A primary runs here although the cluster has recorded a later promotion elsewhere.
     Usurper {
         /// What the cluster recorded of this node's data.
@@ -149,6 +153,10 @@ fn recorded(data_status: Option<&DataStatus>) -> String {
     data_status.map_or_else(|| "no data-status".into(), ToString::to_string)
 }
 
+const UNRECORDED: &str = "Nothing is recorded of my data, but of other nodes'";
+
+const UNLISTED: &str = "this node is never promoted; add it to node_list";
+
 const NO_REPLICATION: &str = "Not in a replication mode: set rep_mode to async or sync";
 
 impl fmt::Display for Failure {
@@ -195,6 +203,8 @@ impl fmt::Display for Failure {
             Self::ConninfoOverridden(_) => {
                 write!(f, "primary_conninfo is overridden: remove it from postgresql.auto.conf")
             }
+            Self::Unrecorded => f.write_str(UNRECORDED),
+            Self::Unlisted(node) => write!(f, "node_list does not name {node}: {UNLISTED}"),
             Self::DataOutOfDate(status) => write!(f, "My data is out-of-date. status={status}"),
             Self::Usurper { data_status, primary } => {
                 let record = recorded(data_status.as_ref());

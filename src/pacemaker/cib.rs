@@ -6,7 +6,7 @@ use roxmltree::{Document, Node};
 
 use super::attribute::Attribute;
 use super::{ENVIRONMENT, PacemakerError, Tools, history};
-use crate::model::cluster::{Cluster, ClusterNode, Membership, NoQuorumPolicy};
+use crate::model::cluster::{Cluster, ClusterNode, Membership, NoQuorumPolicy, QuorumRule};
 use crate::model::node::{NodeName, ResourceName};
 use crate::model::wal::{Lsn, PublishedPosition};
 use crate::system::command::{Command, Running};
@@ -62,6 +62,7 @@ pub fn parse(
     Ok(Cluster {
         local: local.clone(),
         quorum: cib.attribute("have-quorum").is_some_and(is_true),
+        quorum_rule: QuorumRule::Unknown,
         no_quorum_policy: match property(cib, "no-quorum-policy") {
             Some("ignore") => NoQuorumPolicy::Ignore,
             Some(_) | None => NoQuorumPolicy::Respect,
@@ -142,7 +143,6 @@ fn read_node(
         read(Attribute::WalPosition).and_then(|text| text.parse().ok());
     Some(ClusterNode {
         membership: state.map_or(Membership::NeverSeen, membership),
-        votes: node.attribute("type").is_none_or(|kind| kind == "member"),
         standby: value("standby").is_some_and(is_true),
         role: state.map_or(crate::model::cluster::ClusterRole::Unknown, |state| {
             history::role(state, resource)

@@ -56,12 +56,17 @@ impl Failure {
             Self::ConninfoOverridden(_) => Some(
                 "remove primary_conninfo from postgresql.auto.conf (ALTER SYSTEM RESET)".into(),
             ),
-            Self::DataOutOfDate(_) => {
+            Self::DataOutOfDate(_) | Self::Unrecorded => {
                 Some("let this node stream from a primary first, or promote another node".into())
             }
             Self::PeerAhead(peer, ..) => {
                 Some(format!("promote {peer}, or check that this node can reach its server"))
             }
+            Self::Unlisted(_) => Some(
+                "it runs as a standby without a right; the nodes that may be promoted are those of \
+                 node_list"
+                    .into(),
+            ),
             Self::QuorumUnseen(_) => Some("start one of them (see sync_method)".into()),
             Self::Usurper { .. } => Some(
                 "nothing of it is recorded; see who started or promoted this server (systemctl disable \
