@@ -16,6 +16,7 @@ pub mod quoting;
 pub mod remote;
 pub mod rewind;
 pub mod server_log;
+pub mod server_process;
 pub mod session;
 pub mod standby;
 pub mod sync_file;

@@ -24,6 +24,7 @@ mod paper_cluster;
 mod parameters;
 mod secrets;
 mod server;
+mod server_names;
 mod slave;
 mod source;
 mod symlinks;
