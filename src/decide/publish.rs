@@ -37,7 +37,7 @@ pub(super) fn publish(
         .or_else(|| synchronous(settings, seen, report, cluster))
         .or_else(|| try_once(seen, worries(settings, seen, report, cluster)))
         .or_else(|| grants(settings, seen, report, cluster))
-        .or_else(|| try_once(seen, slots::of_a_primary(settings, cluster, report)))
+        .or_else(|| try_once(seen, slots::of_a_primary(settings, seen, cluster, report)))
 }
 
 /// The primary's own record, which a restarted attribute daemon may have lost.

@@ -192,6 +192,12 @@ impl Settings {
         self.tmpdir.join("PGSQL.followed")
     }
 
+    /// Returns the path of the list of slots that the agent has made on this server.
+    #[must_use]
+    pub fn slot_record(&self) -> PathBuf {
+        self.tmpdir.join("PGSQL.slots")
+    }
+
     /// Returns the path of the file that marks a data directory which `pg_rewind` has not finished. It
     /// stands beside a data directory that holds tmpdir, for `pg_rewind` removes what the primary lacks.
     #[must_use]

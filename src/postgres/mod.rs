@@ -18,6 +18,7 @@ pub mod rewind;
 pub mod server_log;
 pub mod server_process;
 pub mod session;
+pub mod slot_record;
 pub mod standby;
 pub mod sync_file;
 pub mod version;

@@ -26,6 +26,7 @@ mod secrets;
 mod server;
 mod server_names;
 mod slave;
+mod slots;
 mod source;
 mod symlinks;
 mod tidy;

@@ -8,6 +8,7 @@ mod hard_cases;
 mod kinship;
 mod monitor;
 mod notify;
+mod old_slots;
 mod promote;
 mod properties;
 mod publish;
