@@ -25,6 +25,7 @@ mod parameters;
 mod secrets;
 mod server;
 mod server_names;
+mod session;
 mod slave;
 mod slots;
 mod source;
