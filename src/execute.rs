@@ -19,8 +19,8 @@ use crate::pacemaker::attribute::Attribute;
 use crate::postgres::server_log::Mark;
 use crate::postgres::version::Version;
 use crate::postgres::{
-    PostgresError, followed_file, launch, lock_file, postmaster, remote, rewind, slot_record, standby,
-    sync_file,
+    PostgresError, followed_file, launch, lock_file, postmaster, remote, rewind, slot_record,
+    standby, sync_file,
 };
 use crate::world::World;
 

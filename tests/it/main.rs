@@ -31,3 +31,4 @@ mod slots;
 mod source;
 mod symlinks;
 mod tidy;
+mod tls;

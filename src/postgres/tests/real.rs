@@ -3,6 +3,7 @@
 
 mod receiver;
 mod slots;
+mod tls;
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
