@@ -28,8 +28,8 @@ pub enum Concern {
     NotStreaming(NodeName),
     /// No connection is free, not even for the agent.
     NoConnectionFree,
-    /// The monitoring user may not see the state of the standbys.
-    Blind,
+    /// The server does not show this user, as whom the agent asks, what the standbys are.
+    Blind(String),
     /// Nobody can tell how the server ended: `pg_controldata` is missing, or says nothing.
     EndUnknown,
     /// There is no primary yet with which a returning node could compare its data.
@@ -77,7 +77,7 @@ impl Concern {
             | Self::MayBeOvertaken(_)
             | Self::Unfit(_)
             | Self::NoConnectionFree
-            | Self::Blind
+            | Self::Blind(_)
             | Self::EndUnknown
             | Self::Rewinds(..)
             | Self::DiskNearlyFull { .. }
@@ -101,8 +101,14 @@ impl fmt::Display for WaitsBecause {
     }
 }
 
-const BLIND: &str = "the monitoring user may not see the standbys: GRANT pg_monitor to it (where commits wait, \
-                     after SET synchronous_commit = local), or leave monitor_user empty";
+/// Commits that wait for a standby would hold the grant up.
+fn blind(user: &str) -> String {
+    format!(
+        "the agent asks as {user}, who may not see the state of the standbys: nothing is recorded of them, \
+         and whom commits wait for stays as it is. Let pgdba in (pg_hba.conf, or .pgpass), or run: \
+         SET synchronous_commit = local; GRANT pg_monitor TO \"{user}\""
+    )
+}
 
 fn listed(nodes: &[NodeName]) -> String {
     nodes.iter().map(NodeName::as_str).collect::<Vec<_>>().join(", ")
@@ -143,7 +149,7 @@ impl fmt::Display for Concern {
                 "no connection is free, so that nothing can be asked; the server is alive. Raise \
                  superuser_reserved_connections or find who holds the connections",
             ),
-            Self::Blind => f.write_str(BLIND),
+            Self::Blind(user) => f.write_str(&blind(user)),
             Self::EndUnknown => f.write_str(
                 "pg_controldata, which should stand beside pgctl, does not say how the server ended: \
                  its shutdown counts as unclean, so that this node stays stopped and keeps \

@@ -5,6 +5,7 @@
 mod failover;
 mod first_start;
 mod rejoin;
+mod rights;
 mod site;
 mod sync_policy;
 mod two_hosts;

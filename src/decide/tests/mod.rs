@@ -5,6 +5,7 @@ mod demote;
 mod election;
 mod enumeration;
 mod hard_cases;
+mod hidden;
 mod kinship;
 mod monitor;
 mod notify;

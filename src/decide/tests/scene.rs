@@ -117,6 +117,7 @@ impl Scene {
         let sync = mode == ReplicationMode::Sync;
         let names = if sync { "\"pm02\"" } else { "" };
         let report = PrimaryReport {
+            asked_as: "watcher".into(),
             timeline: Timeline(1),
             wal_end: END,
             standbys: vec![
