@@ -9,6 +9,7 @@ mod hidden;
 mod kinship;
 mod monitor;
 mod notify;
+mod out_of_time;
 mod promote;
 mod properties;
 mod publish;
