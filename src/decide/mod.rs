@@ -10,6 +10,7 @@ mod demote;
 mod election;
 mod grants;
 mod held_back;
+mod isolated;
 mod ladder;
 mod monitor;
 mod names;

@@ -32,6 +32,8 @@ pub enum Concern {
     Blind(String),
     /// Nobody can tell how the server ended: `pg_controldata` is missing, or says nothing.
     EndUnknown,
+    /// The primary is stopped without another word in its WAL, for these may be promoted out of its sight.
+    StopsAtOnce(Vec<NodeName>),
     /// There is no primary yet with which a returning node could compare its data.
     NobodyToAsk,
     /// This node's data is part of the primary's history.
@@ -79,6 +81,7 @@ impl Concern {
             | Self::NoConnectionFree
             | Self::Blind(_)
             | Self::EndUnknown
+            | Self::StopsAtOnce(_)
             | Self::Rewinds(..)
             | Self::DiskNearlyFull { .. }
             | Self::SlotKeeps(..)
@@ -112,6 +115,14 @@ fn blind(user: &str) -> String {
 
 fn listed(nodes: &[NodeName]) -> String {
     nodes.iter().map(NodeName::as_str).collect::<Vec<_>>().join(", ")
+}
+
+fn stops_at_once(nodes: &[NodeName]) -> String {
+    format!(
+        "{} may be promoted where this node does not see it: the server is stopped at once and writes nothing \
+         more, so that its data stays part of the next primary's history; the next start recovers it",
+        listed(nodes)
+    )
 }
 
 fn election_awaits(nodes: &[NodeName]) -> String {
@@ -149,6 +160,7 @@ impl fmt::Display for Concern {
                 "no connection is free, so that nothing can be asked; the server is alive. Raise \
                  superuser_reserved_connections or find who holds the connections",
             ),
+            Self::StopsAtOnce(nodes) => f.write_str(&stops_at_once(nodes)),
             Self::Blind(user) => f.write_str(&blind(user)),
             Self::EndUnknown => f.write_str(
                 "pg_controldata, which should stand beside pgctl, does not say how the server ended: \

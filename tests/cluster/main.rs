@@ -4,6 +4,7 @@
 
 mod failover;
 mod first_start;
+mod isolated;
 mod rejoin;
 mod rights;
 mod site;

@@ -6,6 +6,7 @@ mod election;
 mod enumeration;
 mod hard_cases;
 mod hidden;
+mod isolated;
 mod kinship;
 mod monitor;
 mod notify;
