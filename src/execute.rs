@@ -19,7 +19,7 @@ use crate::pacemaker::attribute::Attribute;
 use crate::postgres::server_log::Mark;
 use crate::postgres::version::Version;
 use crate::postgres::{
-    PostgresError, launch, lock_file, postmaster, remote, rewind, standby, sync_file,
+    PostgresError, followed_file, launch, lock_file, postmaster, remote, rewind, standby, sync_file,
 };
 use crate::world::World;
 
@@ -79,6 +79,7 @@ pub fn execute(world: &mut World, step: &Step, seen: &Observation) -> Result<(),
             postmaster::reload(settings, user)?;
         }
         Step::CreateLock(timeline) => lock_file::create(settings, user, *timeline)?,
+        Step::NoteFollowed => followed_file::note(settings, user)?,
         Step::RemoveLock => lock_file::remove(settings, user)?,
         Step::RecoverAlone => rewind::recover_alone(settings, user, world.clock.deadline)?,
         Step::CheckpointPrimary(address) => checkpoint(world, version?, address)?,

@@ -2,6 +2,7 @@
 //!
 //! Nothing is changed here, and nothing is decided: what cannot be read becomes a value that says so.
 
+mod beyond_cib;
 mod evidence;
 mod own_files;
 mod server;
@@ -19,7 +20,6 @@ use crate::model::settings::Settings;
 use crate::model::step::Step;
 use crate::model::verdict::Reason;
 use crate::model::wal::{Timeline, WalPosition};
-use crate::pacemaker::attribute::Attribute;
 use crate::postgres::version::Version;
 use crate::postgres::{
     control_data, disk as disks, postmaster, server_log, standby, wal_directory,
@@ -201,28 +201,6 @@ impl Observer {
             cluster.apply(&attempt.step);
         }
         ClusterView::Seen(cluster)
-    }
-
-    /// Adds what the cluster information base does not say, or says too late.
-    fn completed(&self, world: &World, mut cluster: Cluster) -> Cluster {
-        let deadline = world.clock.within(world.clock.share(CLUSTER_PATIENCE));
-        if self.quorum_in_doubt {
-            cluster.quorum &= world.tools.has_quorum(deadline).unwrap_or(false);
-        }
-        if !self.needs.positions {
-            return cluster;
-        }
-        let resource = &world.settings.resource;
-        match world.tools.query_attribute(resource, Attribute::WalPosition, deadline) {
-            Ok(answers) => {
-                for node in &mut cluster.nodes {
-                    let answer = answers.iter().find(|(name, _)| *name == node.name);
-                    node.publish(answer.and_then(|(_, value)| value.parse().ok()));
-                }
-            }
-            Err(error) => debug!("the attribute daemon does not answer: {error}"),
-        }
-        cluster
     }
 
     fn instance(&self, world: &mut World, taken: &Taken) -> Instance {

@@ -2,6 +2,7 @@
 //!
 //! Who comes first among several is `election`'s business.
 
+use super::candidate::NoRight;
 use super::election::{Standing, standing};
 use super::held_back::awaited;
 use super::monitor::alone;
@@ -31,7 +32,8 @@ pub(super) fn stand_for_election(
         steps.push(Step::SetPosition(Some(report.position())));
     }
     let awaited = awaited(settings, seen, cluster);
-    match standing(settings, cluster, report.position()) {
+    let followed = seen.files.followed_in_this_life;
+    match standing(settings, cluster, report.position(), followed) {
         Standing::First if !awaited.is_empty() => {
             steps.push(Step::Warn(Concern::MayBeOvertaken(awaited)));
         }
@@ -39,7 +41,13 @@ pub(super) fn stand_for_election(
             steps.push(Step::SetScore(me.name.clone(), PromotionScore::PROMOTE_ME));
         }
         Standing::First | Standing::Behind(_) => {}
-        Standing::Unfit(status) => steps.push(Step::Warn(Concern::Unfit(status))),
+        Standing::NoRight(NoRight::Unfit(status)) => steps.push(Step::Warn(Concern::Unfit(status))),
+        Standing::NoRight(NoRight::Unrecorded) => steps.push(Step::Warn(Concern::Unrecorded)),
+        // Every monitor says so, with a primary and without.
+        Standing::NoRight(NoRight::Unlisted) => {}
+        Standing::LastPrimaryUnseen(last) => {
+            steps.push(Step::Warn(Concern::LastPrimaryUnseen(last, settings.resource.clone())));
+        }
         Standing::Awaiting(nodes) => steps.push(Step::Warn(Concern::ElectionAwaits(nodes))),
     }
     try_once(seen, steps)

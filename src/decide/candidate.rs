@@ -1,27 +1,66 @@
-//! Who may be promoted, by what the cluster recorded of its data.
+//! Who may be promoted, by `node_list` and by what the cluster recorded of its data.
 
-use crate::model::settings::ReplicationMode;
+use crate::model::cluster::{Cluster, ClusterNode};
+use crate::model::settings::{ReplicationMode, Settings};
 use crate::model::status::DataStatus;
 
-/// Tells whether a node with this record may be promoted (stock: `have_master_right`).
-///
-/// No record at all means a cluster that has never had a primary.
+/// Why the local node may not be promoted, whatever its data and whoever else there is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum NoRight {
+    /// `node_list` does not name it.
+    Unlisted,
+    /// The cluster has had a primary, and nothing is recorded of this node's data.
+    Unrecorded,
+    /// Its data is recorded as not fit.
+    Unfit(DataStatus),
+}
+
+/// Returns why the local node has no right to be promoted, if it has none.
 #[must_use]
-pub(super) fn is_fit(mode: ReplicationMode, recorded: Option<&DataStatus>) -> bool {
-    match recorded {
-        None | Some(DataStatus::Latest | DataStatus::StreamingSync) => true,
+pub(super) fn no_right(settings: &Settings, cluster: &Cluster) -> Option<NoRight> {
+    if !settings.lists(&cluster.local) {
+        return Some(NoRight::Unlisted);
+    }
+    let me = cluster.me()?;
+    match has_right(settings.rep_mode, cluster, me) {
+        true => None,
+        false => Some(me.data_status.clone().map_or(NoRight::Unrecorded, NoRight::Unfit)),
+    }
+}
+
+/// Tells whether a node may be promoted for all that is known of it without asking it.
+#[must_use]
+pub(super) fn may_be_promoted(settings: &Settings, cluster: &Cluster, node: &ClusterNode) -> bool {
+    settings.lists(&node.name) && has_right(settings.rep_mode, cluster, node)
+}
+
+/// Tells whether the record gives a node the right to be promoted (stock: `have_master_right`).
+///
+/// A right is granted, never presumed: a node without a record has none, unless no node has one, as in a cluster
+/// that has never had a primary.
+#[must_use]
+pub(super) fn has_right(mode: ReplicationMode, cluster: &Cluster, node: &ClusterNode) -> bool {
+    match &node.data_status {
+        Some(status) => is_fit(mode, status),
+        None => !cluster.has_records(),
+    }
+}
+
+/// Tells whether data of this state may become the primary's.
+#[must_use]
+pub(super) fn is_fit(mode: ReplicationMode, status: &DataStatus) -> bool {
+    match status {
+        DataStatus::Latest | DataStatus::StreamingSync => true,
         // Whether it has every acknowledged commit is for `quorum` to say.
-        Some(DataStatus::StreamingQuorum) => mode.is_replication(),
-        Some(DataStatus::StreamingAsync) => match mode {
+        DataStatus::StreamingQuorum => mode.is_replication(),
+        DataStatus::StreamingAsync => match mode {
             ReplicationMode::Async => true,
             ReplicationMode::Sync | ReplicationMode::None | ReplicationMode::Slave => false,
         },
-        Some(
-            DataStatus::StreamingBehind
-            | DataStatus::StreamingPotential
-            | DataStatus::Other(_)
-            | DataStatus::Disconnected,
-        ) => false,
+        DataStatus::StreamingBehind
+        | DataStatus::StreamingPotential
+        | DataStatus::Other(_)
+        | DataStatus::Disconnected => false,
     }
 }
 
@@ -36,23 +75,18 @@ mod tests {
             StreamingQuorum, StreamingSync,
         };
         let table = [
-            (None, true, true),
-            (Some(Latest), true, true),
-            (Some(StreamingSync), true, true),
-            (Some(StreamingAsync), false, true),
-            (Some(StreamingQuorum), true, true),
-            (Some(StreamingBehind), false, false),
-            (Some(StreamingPotential), false, false),
-            (Some(Other("CATCHUP|ASYNC".into())), false, false),
-            (Some(Disconnected), false, false),
+            (Latest, true, true),
+            (StreamingSync, true, true),
+            (StreamingAsync, false, true),
+            (StreamingQuorum, true, true),
+            (StreamingBehind, false, false),
+            (StreamingPotential, false, false),
+            (Other("CATCHUP|ASYNC".into()), false, false),
+            (Disconnected, false, false),
         ];
-        for (recorded, sync, asynchronous) in table {
-            assert_eq!(is_fit(ReplicationMode::Sync, recorded.as_ref()), sync, "{recorded:?}");
-            assert_eq!(
-                is_fit(ReplicationMode::Async, recorded.as_ref()),
-                asynchronous,
-                "{recorded:?}"
-            );
+        for (status, sync, asynchronous) in table {
+            assert_eq!(is_fit(ReplicationMode::Sync, &status), sync, "{status:?}");
+            assert_eq!(is_fit(ReplicationMode::Async, &status), asynchronous, "{status:?}");
         }
     }
 }

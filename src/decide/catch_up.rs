@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::candidate::is_fit;
+use super::candidate::may_be_promoted;
 use super::election::members;
 use super::fail;
 use super::ladder::bring_down;
@@ -68,7 +68,7 @@ pub(super) fn wal_of_peers(
     let refusal = || fail(Failure::PeerAhead(peer.name.clone(), theirs, mine));
     // The restart that it takes before version 13 would be mistaken for the one that promotes.
     if settings.restart_on_promote && !seen.instance.conninfo_reloads {
-        return needed(settings, peer, votes(peer)).then(refusal);
+        return needed(settings, cluster, peer, votes(peer)).then(refusal);
     }
     let follow = Step::FollowPeer(peer.name.clone());
     match seen.taken.last(&follow) {
@@ -76,7 +76,7 @@ pub(super) fn wal_of_peers(
         Some(attempt) if seen.time.elapsed < attempt.ended + patience(seen, report) => {
             Some(Verdict::Wait(Reason::WalOfPeer(peer.name.clone(), theirs)))
         }
-        Some(_) => needed(settings, peer, votes(peer)).then(refusal),
+        Some(_) => needed(settings, cluster, peer, votes(peer)).then(refusal),
     }
 }
 
@@ -107,8 +107,8 @@ fn patience(seen: &Observation, report: &StandbyReport) -> Duration {
 
 /// A peer is ahead and its WAL did not come. What nobody acknowledged is not worth an outage; what
 /// a client may have been told is.
-fn needed(settings: &Settings, peer: &ClusterNode, votes: bool) -> bool {
-    votes || is_fit(settings.rep_mode, peer.data_status.as_ref())
+fn needed(settings: &Settings, cluster: &Cluster, peer: &ClusterNode, votes: bool) -> bool {
+    votes || may_be_promoted(settings, cluster, peer)
 }
 
 /// Holds a candidate back whose right rests on a quorum of which too few are seen. A voter is seen when

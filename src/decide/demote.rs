@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::candidate::is_fit;
+use super::candidate::may_be_promoted;
 use super::isolated::bring_primary_down;
 use super::monitor::usurps;
 use super::start::bring_up;
@@ -125,9 +125,7 @@ fn last_one_out(settings: &Settings, seen: &Observation) -> Option<Step> {
     seen.files.lock?;
     let others = seen.notification.unpromoted.iter().any(|node| *node != seen.local);
     let is_no_heir = |peer: &ClusterNode| match peer.membership {
-        Membership::Member | Membership::Down => {
-            !is_fit(settings.rep_mode, peer.data_status.as_ref())
-        }
+        Membership::Member | Membership::Down => !may_be_promoted(settings, cluster, peer),
         Membership::Lost | Membership::NeverSeen => false,
     };
     let mut peers = settings.peers(&cluster.local).filter_map(|name| cluster.node(name));

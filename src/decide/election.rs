@@ -2,10 +2,10 @@
 
 use std::cmp::Ordering;
 
-use super::candidate::is_fit;
+use super::candidate::{NoRight, may_be_promoted, no_right};
 use super::quorum::{Proof, proof};
 use super::sync_policy::quorum_counts;
-use crate::model::cluster::{Cluster, ClusterNode, ClusterRole, Membership};
+use crate::model::cluster::{Cluster, ClusterNode, ClusterRole, Membership, QuorumRule};
 use crate::model::node::NodeName;
 use crate::model::settings::{ReplicationMode, Settings};
 use crate::model::status::DataStatus;
@@ -18,44 +18,53 @@ pub(super) enum Standing {
     First,
     /// This node should be promoted instead.
     Behind(NodeName),
-    /// Its data is not fit for promotion.
-    Unfit(DataStatus),
+    /// It has no right to be promoted.
+    NoRight(NoRight),
     /// These nodes have not said yet how far their WAL goes, or are still to start.
     Awaiting(Vec<NodeName>),
+    /// This node was the last primary and is out of sight.
+    LastPrimaryUnseen(NodeName),
 }
 
-/// Ranks the local standby, whose WAL ends at `mine`.
+/// Ranks the local standby, whose WAL ends at `mine`. `followed`: see `followed_in_this_life`.
 ///
 /// Where quorum counts, only members of this partition do: whoever is not here is fenced or stopped,
 /// or this partition has no quorum and Pacemaker does not promote in it.
 #[must_use]
-pub(super) fn standing(settings: &Settings, cluster: &Cluster, mine: WalPosition) -> Standing {
+pub(super) fn standing(
+    settings: &Settings,
+    cluster: &Cluster,
+    mine: WalPosition,
+    followed: bool,
+) -> Standing {
     let recorded = cluster.me().and_then(|me| me.data_status.clone());
-    if let Some(status) = recorded.clone()
-        && !is_fit(settings.rep_mode, Some(&status))
-    {
-        return Standing::Unfit(status);
+    if let Some(why) = no_right(settings, cluster) {
+        return Standing::NoRight(why);
     }
     if let Some((peer, _)) = later_timeline(settings, cluster, mine) {
         return Standing::Behind(peer.name.clone());
     }
     match proof(settings, cluster, mine, |_, _| true) {
         Proof::Given => {}
-        Proof::NoVoter => return Standing::Unfit(DataStatus::StreamingQuorum),
+        Proof::NoVoter => {
+            return Standing::NoRight(NoRight::Unfit(DataStatus::StreamingQuorum));
+        }
         Proof::Unseen(nodes) => return Standing::Awaiting(nodes),
     }
     let peers: Vec<_> = members(settings, cluster)
-        .filter(|node| is_fit(settings.rep_mode, node.data_status.as_ref()))
+        .filter(|node| may_be_promoted(settings, cluster, node))
         .collect();
     let awaited: Vec<_> = peers
         .iter()
         .copied()
         .filter(|peer| is_awaited(settings.rep_mode, peer, recorded.as_ref()))
-        .chain(out_of_sight(settings, cluster, recorded.as_ref()))
         .map(|peer| peer.name.clone())
         .collect();
     if !awaited.is_empty() {
         return Standing::Awaiting(awaited);
+    }
+    if let Some(last) = out_of_sight(settings, cluster, recorded.as_ref(), followed) {
+        return Standing::LastPrimaryUnseen(last.name.clone());
     }
     let me = Claim::new(settings, &cluster.local, mine, recorded.as_ref());
     let better = peers
@@ -122,17 +131,29 @@ fn is_awaited(mode: ReplicationMode, peer: &ClusterNode, mine: Option<&DataStatu
 
 /// Where quorum means nothing, our record may be older than what the last primary did after we
 /// left: it may have gone on alone. It has to be heard first.
+///
+/// Unless we never left: of two nodes, the primary goes on alone only once the other is known to be down,
+/// by its own leave or by fencing, and this one has been up since it followed the primary. That one
+/// is known to be down now, so that nothing more will come of it.
 fn out_of_sight<'a>(
-    settings: &'a Settings,
+    settings: &Settings,
     cluster: &'a Cluster,
     mine: Option<&DataStatus>,
-) -> impl Iterator<Item = &'a ClusterNode> {
-    let matters = !quorum_counts(cluster) && mine.is_some() && mine != Some(&DataStatus::Latest);
-    settings
-        .peers(&cluster.local)
-        .filter_map(|name| cluster.node(name))
-        .filter(move |node| matters && node.data_status == Some(DataStatus::Latest))
-        .filter(|node| node.membership != Membership::Member)
+    followed: bool,
+) -> Option<&'a ClusterNode> {
+    if quorum_counts(cluster) || mine.is_none() || mine == Some(&DataStatus::Latest) {
+        return None;
+    }
+    let stayed = followed && cluster.fencing && cluster.quorum_rule == QuorumRule::TwoNodes;
+    let last = cluster
+        .nodes
+        .iter()
+        .find(|node| node.data_status == Some(DataStatus::Latest) && settings.lists(&node.name));
+    last.filter(|node| match node.membership {
+        Membership::Member => false,
+        Membership::Down => !stayed,
+        Membership::Lost | Membership::NeverSeen => true,
+    })
 }
 
 /// What a candidate brings to the election.

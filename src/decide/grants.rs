@@ -163,7 +163,7 @@ fn score_of(
     actual: &DataStatus,
     best: Option<Lsn>,
 ) -> PromotionScore {
-    if !is_fit(settings.rep_mode, Some(actual)) {
+    if !is_fit(settings.rep_mode, actual) {
         return PromotionScore::Never;
     }
     let flushed = row.and_then(|row| row.flush_lsn);

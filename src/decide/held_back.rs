@@ -53,8 +53,9 @@ pub(super) fn held_back(
 /// it may be proven good a moment later.
 fn waits_for_primary(settings: &Settings, cluster: &Cluster) -> bool {
     let recorded = cluster.me().and_then(|me| me.data_status.as_ref());
-    let held = recorded == Some(&DataStatus::Latest) || !is_fit(settings.rep_mode, recorded);
-    recorded.is_some() && held && !settings.restart_on_promote
+    let held =
+        |status: &DataStatus| *status == DataStatus::Latest || !is_fit(settings.rep_mode, status);
+    recorded.is_some_and(held) && !settings.restart_on_promote
 }
 
 /// Returns the peers that the last primary has to see before it is promoted again: one of them may

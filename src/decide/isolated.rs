@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use super::candidate::is_fit;
+use super::candidate::may_be_promoted;
 use super::ladder::bring_down;
 use super::sync_policy::record_is_binding;
 use super::try_once;
@@ -38,15 +38,15 @@ pub(super) fn bring_primary_down(
     try_once(seen, [Step::Warn(Concern::StopsAtOnce(rivals))]).or(Some(gone))
 }
 
-/// Returns the nodes that were lost, not stopped in order, and may be promoted on the record that they have: the
-/// primary's own can no longer take that right from them.
+/// Returns the nodes that were lost, not stopped in order, and may be promoted on the record that they have: this
+/// partition has no quorum, or for another reason can no longer take that right from them.
 fn rivals(settings: &Settings, cluster: &Cluster) -> Vec<NodeName> {
     settings
         .peers(&cluster.local)
         .filter_map(|name| cluster.node(name))
         .filter(|peer| peer.membership == Membership::Lost)
-        .filter(|peer| !record_is_binding(cluster, peer.membership))
-        .filter(|peer| is_fit(settings.rep_mode, peer.data_status.as_ref()))
+        .filter(|peer| !cluster.quorum || !record_is_binding(cluster, peer.membership))
+        .filter(|peer| may_be_promoted(settings, cluster, peer))
         .map(|peer| peer.name.clone())
         .collect()
 }

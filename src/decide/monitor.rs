@@ -110,6 +110,7 @@ fn primary(settings: &Settings, seen: &Observation, report: &PrimaryReport) -> V
         return initial_score(seen, cluster, PromotionScore::PROMOTE_ME).unwrap_or(running);
     }
     let bookkeeping = receiver_status(settings, seen, Some(ReceiverStatus::NormalPrimary))
+        .or_else(|| try_once(seen, unlisted(settings, cluster)))
         .or_else(|| publish(settings, seen, report, cluster));
     in_time(seen, bookkeeping).unwrap_or(running)
 }
@@ -165,6 +166,7 @@ fn standby(settings: &Settings, seen: &Observation, report: &StandbyReport) -> V
         None => ReceiverStatus::Error,
     };
     let bookkeeping = receiver_status(settings, seen, Some(receiver))
+        .or_else(|| try_once(seen, unlisted(settings, cluster)))
         .or_else(|| try_once(seen, lock_no_longer_needed(seen, report)))
         .or_else(|| try_once(seen, follow_the_address_again(seen)))
         .or_else(|| try_once(seen, slots::of_a_standby(settings, seen, cluster, report)))
@@ -176,6 +178,12 @@ fn standby(settings: &Settings, seen: &Observation, report: &StandbyReport) -> V
             Some(_) | None => stand_for_election(settings, seen, report, cluster),
         });
     in_time(seen, bookkeeping).unwrap_or(SUCCESS)
+}
+
+/// Says that this node is outside of `node_list`: nobody would notice it before the failover.
+fn unlisted(settings: &Settings, cluster: &Cluster) -> Option<Step> {
+    let due = !settings.lists(&cluster.local);
+    due.then(|| Step::Warn(Concern::Unlisted(cluster.local.clone())))
 }
 
 /// An instance without replication: it answered, and that is all.
@@ -221,6 +229,9 @@ fn followed(
     let mut steps = Vec::new();
     if me.score.is_none() {
         steps.push(Step::SetScore(me.name.clone(), PromotionScore::Never));
+    }
+    if !seen.files.followed_in_this_life {
+        steps.push(Step::NoteFollowed);
     }
     if me.data_status == Some(DataStatus::Disconnected) || is_silent(me) {
         steps.extend(alone(me));

@@ -1,6 +1,6 @@
 //! Promote: fetch what reachable peers have beyond us, record, lock, promote, make slots.
 
-use super::candidate::is_fit;
+use super::candidate::{NoRight, is_fit, no_right};
 use super::catch_up::{restart_to_follow, unproven, wal_of_peers};
 use super::election::later_timeline;
 use super::held_back::half_rewound;
@@ -73,11 +73,8 @@ fn standby(
     if seen.taken.done(&Step::PromoteServer) {
         return Verdict::Wait(Reason::PromotionEnds);
     }
-    let recorded = cluster.me().and_then(|me| me.data_status.as_ref());
-    if let Some(status) = recorded
-        && !is_fit(settings.rep_mode, Some(status))
-    {
-        return fail(Failure::DataOutOfDate(status.clone()));
+    if let Some(why) = no_right(settings, cluster) {
+        return refuse(why, cluster);
     }
     // Once the others are recorded, what was to be fetched has been: that the receiver may forget
     // how far it was when it is restarted changes nothing of what is on disk.
@@ -92,9 +89,8 @@ fn standby(
         .or_else(|| if begun { None } else { unproven(settings, seen, report, cluster) })
         .or_else(fetched)
         .or_else(|| unbound(settings, cluster))
-        .or_else(|| insist(seen, revoke_all_others(settings, cluster)))
-        .or_else(|| insist(seen, claim(cluster)))
-        .or_else(|| try_once(seen, scores_and_baseline(settings, report, cluster)))
+        .or_else(|| insist(seen, take_over(settings, cluster)))
+        .or_else(|| try_once(seen, scores_and_baseline(report, cluster)))
         .or_else(|| insist(seen, prepare(settings, seen, report, &names)))
         .or_else(|| commits_wait(settings, seen, report, &names))
         .or_else(|| match settings.restart_on_promote {
@@ -102,6 +98,15 @@ fn standby(
             false => once_or_fail(seen, [Some(Step::PromoteServer)]),
         })
         .unwrap_or(Verdict::Wait(Reason::PromotionEnds))
+}
+
+/// Refuses where the record gives this node no right, or `node_list` does not name it.
+fn refuse(why: NoRight, cluster: &Cluster) -> Verdict {
+    fail(match why {
+        NoRight::Unlisted => Failure::Unlisted(cluster.local.clone()),
+        NoRight::Unrecorded => Failure::Unrecorded,
+        NoRight::Unfit(status) => Failure::DataOutOfDate(status),
+    })
 }
 
 /// Refuses beside a member on a later timeline, whatever is recorded of it: it belongs to a promotion
@@ -116,14 +121,31 @@ fn later_history(
     Some(fail(Failure::PeerAhead(peer.name.clone(), theirs, mine)))
 }
 
-/// From here on only this node may be promoted, whatever happens next.
+/// From here on only this node may be promoted, whatever happens next. Its claim comes last, for it may be killed
+/// before; in a cluster without any record it comes first, and takes the right of all who have none.
+fn take_over(settings: &Settings, cluster: &Cluster) -> Vec<Step> {
+    let revoked = revoke_all_others(settings, cluster);
+    match cluster.has_records() {
+        true => revoked.into_iter().chain(claim(cluster)).collect(),
+        false => claim(cluster).into_iter().chain(revoked).collect(),
+    }
+}
+
+/// Nobody else keeps a right: no peer, nor a node that has left `node_list`.
 fn revoke_all_others(settings: &Settings, cluster: &Cluster) -> Vec<Step> {
-    settings
-        .peers(&cluster.local)
-        .filter_map(|name| cluster.node(name))
-        .filter(|node| node.data_status != Some(DataStatus::Disconnected))
+    let due = |node: &&ClusterNode| match &node.data_status {
+        Some(status) => *status != DataStatus::Disconnected,
+        None => settings.lists(&node.name),
+    };
+    others(cluster)
+        .filter(due)
         .map(|node| Step::SetDataStatus(node.name.clone(), DataStatus::Disconnected))
         .collect()
+}
+
+/// Every other node that the cluster knows.
+fn others(cluster: &Cluster) -> impl Iterator<Item = &ClusterNode> {
+    cluster.nodes.iter().filter(|node| node.name != cluster.local)
 }
 
 /// Waits while a node could be promoted on an older record than ours, before that is written and
@@ -131,9 +153,11 @@ fn revoke_all_others(settings: &Settings, cluster: &Cluster) -> Vec<Step> {
 /// acknowledged here would be lost there, and when the partitions meet, the copy with more changes
 /// wins, be it the one of those who should have changed nothing.
 fn unbound(settings: &Settings, cluster: &Cluster) -> Option<Verdict> {
-    let loose: Vec<_> = settings
-        .peers(&cluster.local)
-        .filter_map(|name| cluster.node(name))
+    let has_right = |node: &ClusterNode| {
+        node.data_status.as_ref().is_some_and(|status| is_fit(settings.rep_mode, status))
+    };
+    let loose: Vec<_> = others(cluster)
+        .filter(|node| settings.lists(&node.name) || has_right(node))
         .filter(|node| !record_is_binding(cluster, node.membership))
         .map(|node| node.name.clone())
         .collect();
@@ -141,17 +165,12 @@ fn unbound(settings: &Settings, cluster: &Cluster) -> Option<Verdict> {
 }
 
 /// What follows from the record and is lost with the attribute daemon; a promotion does not wait for it.
-fn scores_and_baseline(
-    settings: &Settings,
-    report: &StandbyReport,
-    cluster: &Cluster,
-) -> Vec<Step> {
+fn scores_and_baseline(report: &StandbyReport, cluster: &Cluster) -> Vec<Step> {
     let has_right = |node: &&ClusterNode| {
         node.membership == Membership::Member
             && node.score.is_some_and(|score| score != PromotionScore::Never)
     };
-    let peers = settings.peers(&cluster.local).filter_map(|name| cluster.node(name));
-    let mut steps: Vec<_> = peers
+    let mut steps: Vec<_> = others(cluster)
         .filter(has_right)
         .map(|node| Step::SetScore(node.name.clone(), PromotionScore::Never))
         .collect();
@@ -247,7 +266,7 @@ fn finish(
 ) -> Verdict {
     // Someone promoted the server by hand: the others have not been told yet.
     let unannounced = cluster.me().is_some_and(|me| me.data_status != Some(DataStatus::Latest));
-    if unannounced && let Some(verdict) = insist(seen, revoke_all_others(settings, cluster)) {
+    if unannounced && let Some(verdict) = insist(seen, take_over(settings, cluster)) {
         return verdict;
     }
     // A primary that accepts writes is a success even without a slot or a lock.

@@ -48,6 +48,7 @@ fn of_the_standbys(
         return try_once(seen, worries(settings, seen, report, cluster));
     }
     try_once(seen, revocations(settings, cluster, report))
+        .or_else(|| try_once(seen, strangers(settings, cluster, &in_force(seen, report))))
         .or_else(|| synchronous(settings, seen, report, cluster))
         .or_else(|| try_once(seen, worries(settings, seen, report, cluster)))
         .or_else(|| grants(settings, seen, report, cluster))
@@ -103,7 +104,7 @@ fn revocations(settings: &Settings, cluster: &Cluster, report: &PrimaryReport) -
     let mut steps = Vec::new();
     for (node, row) in peers(settings, cluster, report) {
         let actual = actual_status(settings, report, node, row);
-        if is_fit(settings.rep_mode, Some(&actual)) {
+        if is_fit(settings.rep_mode, &actual) {
             continue;
         }
         // A record that binds nobody relaxes nothing, and may win over the right one when the partitions
@@ -111,6 +112,23 @@ fn revocations(settings: &Settings, cluster: &Cluster, report: &PrimaryReport) -
         let binding = record_is_binding(cluster, node.membership);
         if node.data_status.as_ref() != Some(&actual) && binding {
             steps.push(Step::SetDataStatus(node.name.clone(), actual));
+        }
+        if node.score.is_some_and(|score| score != PromotionScore::Never) {
+            steps.push(Step::SetScore(node.name.clone(), PromotionScore::Never));
+        }
+    }
+    steps
+}
+
+/// Takes every right from the nodes that `node_list` does not name: they may have been in it once.
+fn strangers(settings: &Settings, cluster: &Cluster, present: &SyncNames) -> Vec<Step> {
+    let others = cluster.nodes.iter().filter(|node| node.name != cluster.local);
+    let mut steps = Vec::new();
+    for node in others.filter(|node| !settings.lists(&node.name)) {
+        let known = node.data_status.is_some() || present.contains(&node.name.application_name());
+        let revoked = node.data_status == Some(DataStatus::Disconnected);
+        if known && !revoked && record_is_binding(cluster, node.membership) {
+            steps.push(Step::SetDataStatus(node.name.clone(), DataStatus::Disconnected));
         }
         if node.score.is_some_and(|score| score != PromotionScore::Never) {
             steps.push(Step::SetScore(node.name.clone(), PromotionScore::Never));
@@ -139,8 +157,8 @@ fn synchronous(
     }
     let present = in_force(seen, report);
     let revoked = superfluous(settings, cluster, report, &present);
-    let revoked =
-        revoked.into_iter().filter(|node| is_fit(settings.rep_mode, node.data_status.as_ref()));
+    let fit = |status: &DataStatus| is_fit(settings.rep_mode, status);
+    let revoked = revoked.into_iter().filter(|node| node.data_status.as_ref().is_none_or(fit));
     let revoked = revoked.filter(|node| record_is_binding(cluster, node.membership));
     let revoked =
         revoked.map(|node| Step::SetDataStatus(node.name.clone(), DataStatus::StreamingAsync));

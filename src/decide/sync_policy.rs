@@ -6,9 +6,9 @@
 
 use std::cmp::Reverse;
 
-use super::candidate::is_fit;
+use super::candidate::{has_right, is_fit};
 use super::election::members;
-use crate::model::cluster::{Cluster, ClusterNode, Membership, NoQuorumPolicy};
+use crate::model::cluster::{Cluster, ClusterNode, Membership, NoQuorumPolicy, QuorumRule};
 use crate::model::concern::{Concern, WaitsBecause};
 use crate::model::instance::{PrimaryReport, StandbyRow};
 use crate::model::node::NodeName;
@@ -28,7 +28,7 @@ pub(super) fn wanted_names(
     report: &PrimaryReport,
     present: &SyncNames,
 ) -> SyncNames {
-    let mut names = kept(cluster, report, present);
+    let mut names = kept(settings, cluster, report, present);
     if settings.external_standby_node_list.is_empty() {
         let wanted = settings.policy.sync_standbys;
         while names.len() > wanted
@@ -64,23 +64,30 @@ pub(super) fn superfluous<'a>(
     if !settings.external_standby_node_list.is_empty() {
         return Vec::new();
     }
-    let beyond = kept(cluster, report, present).into_iter().skip(settings.policy.sync_standbys);
+    let beyond =
+        kept(settings, cluster, report, present).into_iter().skip(settings.policy.sync_standbys);
     beyond.filter_map(|name| node_of(cluster, &name)).collect()
 }
 
 /// Returns the names in force that have to stay, or may. That commits wait for one of several gives
 /// none of them a right; who has one on record all the same (names that others have set) keeps its place
-/// until it is taken.
-fn kept(cluster: &Cluster, report: &PrimaryReport, present: &SyncNames) -> Vec<String> {
+/// until it is taken; so does a node that has left `node_list`.
+fn kept(
+    settings: &Settings,
+    cluster: &Cluster,
+    report: &PrimaryReport,
+    present: &SyncNames,
+) -> Vec<String> {
     let counts = |name: &&str| present.is_all_of() || is_recorded_as_fit(cluster, name);
+    let listed = |name: &str| node_of(cluster, name).is_none_or(|node| settings.lists(&node.name));
     let streams = |name: &str| row_of(report, name).is_some_and(is_streaming);
-    let stays = |name: &&str| streams(name) || !may_drop(cluster, name);
+    let stays = |name: &&str| streams(name) && listed(name) || !may_drop(cluster, name);
     present.iter().filter(counts).filter(stays).map(str::to_owned).collect()
 }
 
 fn is_recorded_as_fit(cluster: &Cluster, application_name: &str) -> bool {
     let recorded = node_of(cluster, application_name).and_then(|node| node.data_status.as_ref());
-    recorded.is_some() && is_fit(ReplicationMode::Sync, recorded)
+    recorded.is_some_and(|status| is_fit(ReplicationMode::Sync, status))
 }
 
 /// What the commits of a strict primary wait for while it knows no standby; none has this name.
@@ -160,7 +167,7 @@ pub(super) fn concerns(
         let Some(node) = node_of(cluster, name) else { return strict };
         let recorded = node.data_status.as_ref();
         if record_is_binding(cluster, node.membership) {
-            match recorded.is_none() || is_fit(ReplicationMode::Sync, recorded) {
+            match recorded.is_none_or(|status| is_fit(ReplicationMode::Sync, status)) {
                 true => Some(WaitsBecause::NotRecorded),
                 false => strict,
             }
@@ -217,16 +224,17 @@ fn may_drop(cluster: &Cluster, application_name: &str) -> bool {
         // Not a node of this cluster, so nobody here can promote it.
         return true;
     };
-    let recorded = node.data_status.as_ref();
-    let revoked = recorded.is_some() && !is_fit(ReplicationMode::Sync, recorded);
+    // A right that is still on its way is none on record yet: only what was revoked is.
+    let revoked = node.data_status.is_some() && !has_right(ReplicationMode::Sync, cluster, node);
     revoked && record_is_binding(cluster, node.membership)
 }
 
 /// Tells whether a record in our copy of the cluster information base binds whoever could
 /// promote a node with this membership.
 ///
-/// * With a quorum that means something, no other partition promotes. In a cluster of two nodes
-///   quorum means nothing (corosync `two_node`), nor does it with `no-quorum-policy=ignore`.
+/// * With the majority of all votes, no other partition promotes, now or later, without having met a node of
+///   this one. Any other quorum means nothing here (`two_node`, a quorum device), nor does one with
+///   `no-quorum-policy=ignore`.
 /// * A member shares our copy; a node known to be down reads it when it returns.
 /// * Without fencing Pacemaker itself takes a lost node for dead; commits that waited for
 ///   more would wait for ever.
@@ -243,8 +251,11 @@ pub(super) fn record_is_binding(cluster: &Cluster, membership: Membership) -> bo
 
 /// Tells whether quorum means that no other partition promotes anybody.
 pub(super) fn quorum_counts(cluster: &Cluster) -> bool {
-    match cluster.no_quorum_policy {
-        NoQuorumPolicy::Ignore => false,
-        NoQuorumPolicy::Respect => cluster.nodes.iter().filter(|node| node.votes).count() > 2,
+    match (cluster.no_quorum_policy, cluster.quorum_rule) {
+        (NoQuorumPolicy::Respect, QuorumRule::Majority) => true,
+        (
+            NoQuorumPolicy::Ignore | NoQuorumPolicy::Respect,
+            QuorumRule::Majority | QuorumRule::TwoNodes | QuorumRule::Less | QuorumRule::Unknown,
+        ) => false,
     }
 }

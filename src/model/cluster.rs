@@ -28,6 +28,24 @@ pub enum NoQuorumPolicy {
     Respect,
 }
 
+/// What it means that a partition has quorum, by the rules that Corosync goes by at present.
+///
+/// Votes are Corosync's: `<node>` entries of the cluster information base are not, for people forget to
+/// remove them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QuorumRule {
+    /// It has more than half of all votes that there are, and the nodes alone give them: it shares a
+    /// node, and so the record, with every other such partition, of before and of later.
+    Majority,
+    /// Corosync's `two_node`: each of two nodes has it alone.
+    TwoNodes,
+    /// It may have quorum with less (`last_man_standing`, `allow_downscale`, a quorum device, a tie that
+    /// `auto_tie_breaker` decided, expected votes lowered by hand), so that another may have it later.
+    Less,
+    /// Corosync was not asked, or did not say.
+    Unknown,
+}
+
 /// What Pacemaker's history says of the resource on a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClusterRole {
@@ -52,8 +70,6 @@ pub struct ClusterNode {
     pub name: NodeName,
     /// Membership.
     pub membership: Membership,
-    /// Whether it has a vote in the quorum; remote nodes have none.
-    pub votes: bool,
     /// Whether the operator wants nothing to run there (`standby`).
     pub standby: bool,
     /// What Pacemaker last knew of our resource there.
@@ -93,6 +109,8 @@ pub struct Cluster {
     pub local: NodeName,
     /// Whether this partition has quorum.
     pub quorum: bool,
+    /// What that means; asked only where something may rest on it.
+    pub quorum_rule: QuorumRule,
     /// `no-quorum-policy`.
     pub no_quorum_policy: NoQuorumPolicy,
     /// `stonith-enabled`.
@@ -114,6 +132,12 @@ impl Cluster {
     #[must_use]
     pub fn me(&self) -> Option<&ClusterNode> {
         self.node(&self.local)
+    }
+
+    /// Tells whether any node has a record of its data: the cluster has had a primary.
+    #[must_use]
+    pub fn has_records(&self) -> bool {
+        self.nodes.iter().any(|node| node.data_status.is_some())
     }
 
     /// Returns the member that is the primary, as far as the cluster knows.
@@ -174,6 +198,7 @@ impl Cluster {
             | Step::FollowPeer(_)
             | Step::CreateLock(_)
             | Step::RemoveLock
+            | Step::NoteFollowed
             | Step::RecoverAlone
             | Step::CheckpointPrimary(_)
             | Step::Rewind(..)

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::node::NodeName;
+use super::node::{NodeName, ResourceName};
 use super::rejoin::Kinship;
 use super::slot::SlotName;
 use super::status::DataStatus;
@@ -22,8 +22,15 @@ pub enum Concern {
     /// There is no primary, and this node was the last one that it knows of; but one of these may have been
     /// promoted while it was away.
     MayBeOvertaken(Vec<NodeName>),
+    /// There is no primary, and the last one, which is out of sight, may have acknowledged more than this
+    /// standby has; the resource is named for the remedy.
+    LastPrimaryUnseen(NodeName, ResourceName),
     /// There is no primary, and this standby's data is not fit to be promoted.
     Unfit(DataStatus),
+    /// There is no primary, but there was one, and nothing is recorded of this standby's data.
+    Unrecorded,
+    /// `node_list` does not name this node.
+    Unlisted(NodeName),
     /// There is a primary, and this standby does not receive WAL from it.
     NotStreaming(NodeName),
     /// No connection is free, not even for the agent.
@@ -77,7 +84,10 @@ impl Concern {
             | Self::PartOfHistory(..) => false,
             Self::CommitsWaitFor { .. }
             | Self::MayBeOvertaken(_)
+            | Self::LastPrimaryUnseen(..)
             | Self::Unfit(_)
+            | Self::Unrecorded
+            | Self::Unlisted(_)
             | Self::NoConnectionFree
             | Self::Blind(_)
             | Self::EndUnknown
@@ -133,6 +143,18 @@ fn election_awaits(nodes: &[NodeName]) -> String {
     )
 }
 
+fn last_primary_unseen(last: &NodeName, resource: &ResourceName) -> String {
+    format!(
+        "there is no primary; the last one, {last}, may have acknowledged commits that this node lacks, after \
+         this node was away: start {last}. If it is gone for good, take it out of node_list, or remove its record \
+         (crm_attribute --lifetime forever --node {last} --name {resource}-data-status --delete); what only {last} \
+         had is lost then"
+    )
+}
+
+const UNRECORDED: &str = "there is no primary, and nothing is recorded of this node's data, but of other nodes': it is \
+                          not promoted. Start the node that was primary last; this one is recorded once it streams";
+
 fn may_be_overtaken(nodes: &[NodeName]) -> String {
     format!(
         "this node was the last primary that it knows of, but was away since: it waits for {}, which may \
@@ -151,6 +173,15 @@ impl fmt::Display for Concern {
             Self::Unfit(status) => {
                 write!(f, "there is no primary. My data is out-of-date. status={status}")
             }
+            Self::LastPrimaryUnseen(last, resource) => {
+                f.write_str(&last_primary_unseen(last, resource))
+            }
+            Self::Unrecorded => f.write_str(UNRECORDED),
+            Self::Unlisted(node) => write!(
+                f,
+                "node_list does not name {node}: it is never promoted, and no commit waits for \
+                 it. Add it to node_list, or keep the resource off it (location constraint, clone-max)"
+            ),
             Self::NotStreaming(primary) => write!(
                 f,
                 "not streaming from the primary {primary}; if that lasts, the server's log says \

@@ -186,6 +186,12 @@ impl Settings {
         self.tmpdir.join("PGSQL.lock")
     }
 
+    /// Returns the path of the file that says since when this node has followed a primary.
+    #[must_use]
+    pub fn followed_file(&self) -> PathBuf {
+        self.tmpdir.join("PGSQL.followed")
+    }
+
     /// Returns the path of the file that marks a data directory which `pg_rewind` has not finished. It
     /// stands beside a data directory that holds tmpdir, for `pg_rewind` removes what the primary lacks.
     #[must_use]
@@ -204,6 +210,12 @@ impl Settings {
     #[must_use]
     pub fn rep_mode_conf(&self) -> PathBuf {
         self.tmpdir.join("rep_mode.conf")
+    }
+
+    /// Tells whether `node_list` names this node.
+    #[must_use]
+    pub fn lists(&self, node: &NodeName) -> bool {
+        self.node_list.contains(node)
     }
 
     /// Returns the nodes of `node_list` other than `local`.

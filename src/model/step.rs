@@ -45,6 +45,8 @@ pub enum Step {
     CreateLock(Timeline),
     /// Remove `PGSQL.lock`.
     RemoveLock,
+    /// Note that this node has been a standby beside a primary since Pacemaker was started here.
+    NoteFollowed,
     /// Recover the data of a primary that crashed, in single-user mode, so that it is shut down cleanly.
     RecoverAlone,
     /// Have the primary at this address write a checkpoint.
@@ -106,6 +108,7 @@ impl Step {
             | Self::FollowPeer(_)
             | Self::CreateLock(_)
             | Self::RemoveLock
+            | Self::NoteFollowed
             | Self::RecoverAlone
             | Self::CheckpointPrimary(_)
             | Self::Rewind(..)
@@ -148,6 +151,7 @@ impl Step {
             Self::FollowPeer(_) => "Can't fetch WAL from another standby",
             Self::CreateLock(_) => "Can't create PGSQL.lock",
             Self::RemoveLock => "Can't remove PGSQL.lock",
+            Self::NoteFollowed => "Can't write PGSQL.followed",
             Self::RecoverAlone => "Can't recover in single-user mode",
             Self::CheckpointPrimary(_) => "Can't have the primary write a checkpoint",
             Self::Rewind(..) => "Can't rewind",

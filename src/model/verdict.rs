@@ -1,8 +1,9 @@
 //! What a decision says: a step, a wait, or the end.
 //!
 //! Reasons are variants, not sentences, so that the log line, the exit reason and the tests speak
-//! of the same thing; their wording is at the end of this file.
+//! of the same thing; their wording is at the end of this file, and what can be done about them in `hint`.
 
+mod hint;
 mod reason;
 
 use std::fmt;
@@ -94,6 +95,10 @@ pub enum Failure {
     ConninfoOverridden(String),
     /// This node's data is not fit for promotion.
     DataOutOfDate(DataStatus),
+    /// The cluster has had a primary, and nothing is recorded of this node's data.
+    Unrecorded,
+    /// `node_list` does not name this node.
+    Unlisted(NodeName),
     /// A primary runs here although the cluster has recorded a later promotion elsewhere.
     Usurper {
         /// What the cluster recorded of this node's data.
@@ -117,94 +122,6 @@ pub enum Failure {
     StepFailed(Box<Step>, String),
 }
 
-impl Failure {
-    /// Returns what the operator can do about it, if there is something to say.
-    #[must_use]
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::NoReplication => {
-                Some("set rep_mode to async or sync for a promotable clone".into())
-            }
-            Self::DataDirectoryMissing(_) => {
-                Some("check pgdata, and that its file system is mounted".into())
-            }
-            Self::DataDirectoryUnreadable(..) => {
-                Some("check the owner, the mode and the disk".into())
-            }
-            Self::Locked { lock, primary, resync, .. } => {
-                Some(way_back(lock, primary.as_ref(), *resync))
-            }
-            Self::Estranged(refusal) => Some(refusal.hint()),
-            Self::Diverged(primary, ..) => Some(format!(
-                "it can never stream from {primary}; the next start rewinds it (rejoin=rewind) or says \
-                 what to do"
-            )),
-            Self::HalfRewound(marker, _) => Some(new_copy(marker)),
-            Self::AlreadyPrimary => {
-                Some("stop the server with pg_ctl; the cluster starts it as a standby".into())
-            }
-            Self::CannotListen { pghost, line } => Some(format!(
-                "PostgreSQL was to listen on pghost, {pghost}, and ended: {line}. Its log (parameter \
-                 logfile) says whether the address is not this node's or the port is taken"
-            )),
-            Self::NotAccepting(_) => Some(
-                "check monitor_user, monitor_password and pgdb, and see the server's log file \
-                 (parameter logfile)"
-                    .into(),
-            ),
-            Self::ServerDied(_) | Self::Silent(_) => {
-                Some("see the server's log file (parameter logfile)".into())
-            }
-            Self::MonitorSql(error) => {
-                Some(format!("check monitor_sql, monitor_user and pgdb: {error}"))
-            }
-            Self::ForeignSyncNames(value) => Some(format!(
-                "remove synchronous_standby_names ('{value}') from postgresql.conf and \
-                 postgresql.auto.conf"
-            )),
-            Self::ConninfoOverridden(_) => Some(
-                "remove primary_conninfo from postgresql.auto.conf (ALTER SYSTEM RESET)".into(),
-            ),
-            Self::DataOutOfDate(_) => {
-                Some("let this node stream from a primary first, or promote another node".into())
-            }
-            Self::PeerAhead(peer, ..) => {
-                Some(format!("promote {peer}, or check that this node can reach its server"))
-            }
-            Self::QuorumUnseen(_) => Some("start one of them (see sync_method)".into()),
-            Self::Usurper { .. } => Some(
-                "nothing of it is recorded; see who started or promoted this server (systemctl disable \
-                 postgresql), and compare its data before it is overwritten"
-                    .into(),
-            ),
-            Self::NotAStandby
-            | Self::CannotStop
-            | Self::Deadline(_)
-            | Self::ClusterUnavailable(_)
-            | Self::StepFailed(..) => None,
-        }
-    }
-}
-
-fn way_back(lock: &Path, primary: Option<&NodeName>, resync: Resync) -> String {
-    let lock = lock.display();
-    let Some(primary) = primary else {
-        return format!(
-            "if this node was the last primary, remove {lock} and clean the resource up; otherwise \
-             start the last primary first"
-        );
-    };
-    let programs = match resync {
-        Resync::Rewind => "pg_rewind or pg_basebackup",
-        Resync::Copy => "pg_basebackup",
-    };
-    format!(
-        "{lock} says that this node was primary, and {primary} has been promoted since. If this \
-         node's data holds nothing that {primary} lacks, remove the file; otherwise run {programs} \
-         from {primary} first. Then clean the resource up"
-    )
-}
-
 /// The lock file's path is shortened before the advice is.
 fn locked(lock: &Path, record: &str, primary: Option<&NodeName>, resync: Resync) -> String {
     let advice = match primary {
@@ -226,15 +143,6 @@ fn wrong_pgdata(path: &Path, problem: &str, remedy: &str) -> String {
     wrong_parameter("pgdata", &path.to_string_lossy(), problem, remedy)
 }
 
-fn new_copy(marker: &Path) -> String {
-    format!(
-        "the data directory is neither the old nor the new one and must not be started, nor \
-         rewound again. Replace it by pg_basebackup from the primary, remove {}, and clean the \
-         resource up; if start ran out of time, give it a longer timeout",
-        marker.display()
-    )
-}
-
 fn half_rewound(marker: &Path, text: &str) -> String {
     let advice = format!("{text} was cut off: pg_basebackup from the primary, then rm ");
     let room = BYTES_MAX.saturating_sub(advice.len());
@@ -244,6 +152,10 @@ fn half_rewound(marker: &Path, text: &str) -> String {
 fn recorded(data_status: Option<&DataStatus>) -> String {
     data_status.map_or_else(|| "no data-status".into(), ToString::to_string)
 }
+
+const UNRECORDED: &str = "Nothing is recorded of my data, but of other nodes'";
+
+const UNLISTED: &str = "this node is never promoted; add it to node_list";
 
 const NO_REPLICATION: &str = "Not in a replication mode: set rep_mode to async or sync";
 
@@ -291,6 +203,8 @@ impl fmt::Display for Failure {
             Self::ConninfoOverridden(_) => {
                 write!(f, "primary_conninfo is overridden: remove it from postgresql.auto.conf")
             }
+            Self::Unrecorded => f.write_str(UNRECORDED),
+            Self::Unlisted(node) => write!(f, "node_list does not name {node}: {UNLISTED}"),
             Self::DataOutOfDate(status) => write!(f, "My data is out-of-date. status={status}"),
             Self::Usurper { data_status, primary } => {
                 let record = recorded(data_status.as_ref());

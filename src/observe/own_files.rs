@@ -3,7 +3,7 @@
 use log::debug;
 
 use crate::model::instance::{Files, Lock};
-use crate::postgres::{lock_file, rewind, standby, sync_file};
+use crate::postgres::{followed_file, lock_file, rewind, standby, sync_file};
 use crate::world::World;
 
 /// Reads them.
@@ -36,5 +36,6 @@ pub(super) fn files(world: &World) -> Files {
             .version
             .is_some_and(|version| standby::has_mark(settings, user, version).unwrap_or(false)),
         locked_in_this_life: replication && lock_file::is_of_this_life(settings, user),
+        followed_in_this_life: replication && followed_file::is_of_this_life(settings, user),
     }
 }

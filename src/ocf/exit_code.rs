@@ -243,6 +243,8 @@ pub const fn of_failure(failure: &Failure) -> ExitCode {
         | Failure::Silent(_)
         | Failure::MonitorSql(_)
         | Failure::DataOutOfDate(_)
+        | Failure::Unrecorded
+        | Failure::Unlisted(_)
         | Failure::NotAStandby
         | Failure::PeerAhead(..)
         | Failure::QuorumUnseen(_)

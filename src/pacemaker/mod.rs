@@ -6,6 +6,7 @@ pub mod attribute;
 pub mod cib;
 pub mod history;
 pub mod node_name;
+pub mod votes;
 
 use std::path::{Path, PathBuf};
 
@@ -28,6 +29,9 @@ pub enum PacemakerError {
     /// The cluster information base nests deeper than any does.
     #[error("the cluster information base cannot be read: it nests too deep")]
     TooDeep,
+    /// Corosync said nothing of votes.
+    #[error("corosync-quorumtool says nothing of votes")]
+    NoVotes,
     /// The local node is not in the cluster information base.
     #[error("this host ({0}) is not a node of the cluster")]
     NotANode(String),

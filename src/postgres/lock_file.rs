@@ -1,16 +1,14 @@
 //! `PGSQL.lock`: this node has been primary, and its data may hold what others lack.
 
-use super::PostgresError;
+use super::{PostgresError, life};
 use crate::model::instance::Lock;
 use crate::model::settings::Settings;
 use crate::model::wal::Timeline;
 use crate::system::files::{self, Attributes};
 use crate::system::identity::{User, as_user};
-use crate::system::process;
 
 const BYTES_MAX: u64 = 4096;
 const LABEL: &str = "timeline ";
-const LIFE: &str = "life ";
 
 /// Reads the lock; `None`: there is none. The stock agent's is empty.
 ///
@@ -24,10 +22,7 @@ pub fn read(settings: &Settings, user: &User) -> Result<Option<Lock>, PostgresEr
 /// Tells whether the lock was written since Pacemaker's executor, which calls the agent, was started.
 #[must_use]
 pub fn is_of_this_life(settings: &Settings, user: &User) -> bool {
-    let text = as_user(user, || files::read(&settings.lock_file(), BYTES_MAX));
-    let Ok(Ok(Some(text))) = text else { return false };
-    let written = text.lines().find_map(|line| line.strip_prefix(LIFE));
-    written.is_some_and(|life| process::caller().is_ok_and(|present| present == life))
+    life::is_present(&settings.lock_file(), user)
 }
 
 /// Creates the lock of a node that is about to be primary on this timeline.
@@ -37,8 +32,7 @@ pub fn is_of_this_life(settings: &Settings, user: &User) -> bool {
 pub fn create(settings: &Settings, user: &User, timeline: Timeline) -> Result<(), PostgresError> {
     let path = settings.lock_file();
     log::info!("Creating {}.", path.display());
-    let life = process::caller().map(|life| format!("{LIFE}{life}\n")).unwrap_or_default();
-    let text = format!("{LABEL}{timeline}\n{life}");
+    let text = format!("{LABEL}{timeline}\n{}", life::line());
     as_user(user, || files::replace(&path, &text, Attributes::PRIVATE))??;
     Ok(())
 }

@@ -8,6 +8,7 @@ pub mod backup_label;
 pub mod config_file;
 pub mod control_data;
 pub mod disk;
+pub mod followed_file;
 pub mod launch;
 pub mod lock_file;
 pub mod postmaster;
@@ -24,6 +25,7 @@ pub mod wal_end;
 
 mod error;
 
+mod life;
 mod password_file;
 mod pid_file;
 mod statements;

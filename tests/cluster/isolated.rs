@@ -25,7 +25,12 @@ fn archiving() -> Site {
     site
 }
 
+/// Waits until all is replicated and the server has nothing left to write by itself: the background writer notes
+/// the running transactions once after the last change (`BackgroundWriterMain` in bgwriter.c).
 fn at_rest(site: &Site, primary: &Host) {
+    let end = || primary.psql("select pg_current_wal_insert_lsn()").expect("the primary answers");
+    let changed = end();
+    site.cluster.wait_for("the background writer", SOON, || (end() != changed).then_some(()));
     let behind = "select count(*) from pg_stat_replication \
                   where flush_lsn is distinct from pg_current_wal_insert_lsn()";
     site.cluster.wait_for("the standbys to have everything", SOON, || {

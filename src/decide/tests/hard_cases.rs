@@ -137,8 +137,7 @@ fn a_failed_catch_up_does_not_leave_the_standby_behind_its_peer() {
 #[test]
 fn a_node_that_boots_alone_waits_for_the_last_primary() {
     let mut scene = Scene::standby(Sync, "pm02");
-    scene.settings.node_list.truncate(2);
-    scene.cluster().nodes.truncate(2);
+    scene.keep_hosts(2);
     scene.cluster().no_quorum_policy = NoQuorumPolicy::Ignore;
     scene.cluster().startup_fencing = false;
     scene.node("pm02").data_status = Some(DataStatus::StreamingSync);

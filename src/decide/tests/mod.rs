@@ -16,6 +16,7 @@ mod properties;
 mod publish;
 mod quorum;
 mod rejoin;
+mod rights;
 mod scene;
 mod slots;
 mod start;

@@ -128,6 +128,7 @@ fn promote_gives_up_only_where_acknowledged_wal_would_be_lost() {
 #[test]
 fn promote_needs_the_record_of_the_others() {
     let mut scene = Scene::standby(Sync, "pm02");
+    scene.node("pm02").data_status = Some(DataStatus::StreamingSync);
     let record = Step::SetDataStatus(node("pm01"), DataStatus::Disconnected);
     scene.fail(record.clone());
     assert_eq!(scene.decide(Action::Promote), Verdict::Do(record), "it tries again");
@@ -173,8 +174,7 @@ fn a_promotion_in_a_cluster_that_splits_meanwhile_waits_for_the_others_to_be_acc
     ];
     for (nodes, quorum, membership, promotes) in table {
         let mut scene = Scene::standby(Sync, "pm01");
-        scene.settings.node_list.truncate(nodes);
-        scene.cluster().nodes.truncate(nodes);
+        scene.keep_hosts(nodes);
         scene.cluster().quorum = quorum;
         scene.cluster().nodes[nodes - 1].membership = membership;
         let (steps, end) = scene.run(Action::Promote);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::scene::{Scene, node};
+use crate::decide::candidate::is_fit;
 use crate::model::action::Action;
 use crate::model::cluster::Membership;
 use crate::model::instance::{Answer, DataDirectory, Postmaster, Refusal};
@@ -169,7 +170,8 @@ fn promote_never_touches_unfit_data() {
             let fit = match &scene.seen.cluster {
                 ClusterView::Seen(_) => {
                     let recorded = scene.node("pm01").data_status.clone();
-                    crate::decide::candidate::is_fit(mode, recorded.as_ref())
+                    // Without a record here there is none at all.
+                    recorded.is_none_or(|status| is_fit(mode, &status))
                 }
                 ClusterView::NotAsked | ClusterView::Unavailable(_) => false,
             };

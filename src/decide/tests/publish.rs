@@ -1,6 +1,7 @@
 //! The primary's bookkeeping: what is written when a standby comes or goes, and in which order.
 
 use super::scene::{END, Scene, node, row};
+use super::verdicts::PROMOTED;
 use crate::model::action::Action;
 use crate::model::cluster::{Membership, NoQuorumPolicy};
 use crate::model::instance::Lock;
@@ -8,10 +9,8 @@ use crate::model::settings::ReplicationMode::{Async, Sync};
 use crate::model::status::{DataStatus, InstanceStatus, PromotionScore};
 use crate::model::step::Step;
 use crate::model::sync_names::SyncNames;
-use crate::model::verdict::{Outcome, Reason, Verdict};
+use crate::model::verdict::{Reason, Verdict};
 use crate::model::wal::{Lsn, Timeline};
-
-const PROMOTED: Verdict = Verdict::Done(Outcome::RunningPromoted);
 
 fn names(name: &str) -> SyncNames {
     SyncNames::all_of([name.to_owned()])
@@ -63,9 +62,8 @@ fn the_last_sync_standby_is_dropped_only_when_its_record_binds() {
     for (nodes, ignore, quorum, fencing, membership, dropped) in table {
         let mut scene = Scene::primary(Sync);
         scene.report().standbys.clear();
-        scene.settings.node_list.truncate(nodes);
+        scene.keep_hosts(nodes);
         let cluster = scene.cluster();
-        cluster.nodes.truncate(nodes);
         cluster.quorum = quorum;
         cluster.fencing = fencing;
         cluster.no_quorum_policy =
@@ -216,8 +214,7 @@ fn a_lock_is_signed_anew_while_every_promotion_elsewhere_would_be_on_record() {
         [(3, Member, true), (3, Down, true), (2, Member, true), (2, Down, false)]
     {
         let mut scene = Scene::primary(Sync);
-        scene.settings.node_list.truncate(nodes);
-        scene.cluster().nodes.truncate(nodes);
+        scene.keep_hosts(nodes);
         scene.node("pm02").membership = membership;
         scene.seen.files.locked_in_this_life = false;
         let (steps, _) = scene.run(Action::Monitor);

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use crate::decide::decide;
 use crate::model::action::Action;
-use crate::model::cluster::{Cluster, ClusterNode, ClusterRole, Membership, NoQuorumPolicy};
+use crate::model::cluster::{
+    Cluster, ClusterNode, ClusterRole, Membership, NoQuorumPolicy, QuorumRule,
+};
 use crate::model::instance::{
     Answer, DataDirectory, Files, Instance, Lock, Postmaster, PrimaryReport, Receiver, SlotRow,
     StandbyReport, StandbyRow,
@@ -42,7 +44,6 @@ fn cluster_node(name: &str) -> ClusterNode {
     ClusterNode {
         name: node(name),
         membership: Membership::Member,
-        votes: true,
         standby: false,
         role: ClusterRole::Unpromoted,
         status: Some(InstanceStatus::Alone),
@@ -78,6 +79,7 @@ impl Scene {
         let cluster = Cluster {
             local: node(local),
             quorum: true,
+            quorum_rule: QuorumRule::Majority,
             no_quorum_policy: NoQuorumPolicy::Respect,
             fencing: true,
             startup_fencing: true,
@@ -101,6 +103,7 @@ impl Scene {
                 standby_settings: true,
                 standby_mark: false,
                 locked_in_this_life: false,
+                followed_in_this_life: false,
                 rewinding: None,
             },
             cluster: ClusterView::Seen(cluster),
@@ -151,6 +154,15 @@ impl Scene {
                 Some(if fit { PromotionScore::CAN_PROMOTE } else { PromotionScore::Never });
         }
         scene
+    }
+
+    /// Leaves the first nodes; each of two has quorum alone.
+    pub(super) fn keep_hosts(&mut self, count: usize) {
+        self.settings.node_list.truncate(count);
+        self.cluster().nodes.truncate(count);
+        if count < 3 {
+            self.cluster().quorum_rule = QuorumRule::TwoNodes;
+        }
     }
 
     /// A standby among three without a primary; nobody has a record.
@@ -270,6 +282,7 @@ impl Scene {
                 self.seen.files.locked_in_this_life = true;
             }
             Step::RemoveLock => self.seen.files.lock = None,
+            Step::NoteFollowed => self.seen.files.followed_in_this_life = true,
             Step::Shutdown(_) => {
                 self.seen.instance.postmaster = Postmaster::Absent;
                 self.seen.instance.answer = Answer::NotAsked;

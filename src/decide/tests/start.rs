@@ -131,8 +131,7 @@ fn of_two_nodes_the_last_primary_starts_and_is_promoted_when_the_other_cannot_ha
     ] {
         let two = |mut scene: Scene| {
             scene.cluster().fencing = fencing;
-            scene.settings.node_list.truncate(2);
-            scene.cluster().nodes.truncate(2);
+            scene.keep_hosts(2);
             scene.seen.files.lock = Some(Lock { timeline: Some(Timeline(1)) });
             scene.seen.files.locked_in_this_life = was_here;
             scene.node("pm01").data_status = Some(DataStatus::Latest);

@@ -12,6 +12,7 @@ use crate::model::wal::Timeline;
 
 /// The verdicts that tests expect most.
 pub(super) const SUCCESS: Verdict = Verdict::Done(Outcome::Success);
+pub(super) const PROMOTED: Verdict = Verdict::Done(Outcome::RunningPromoted);
 pub(super) const NOT_RUNNING: Verdict = Verdict::Done(Outcome::NotRunning);
 pub(super) const STARTING: Verdict = Verdict::Wait(Reason::ServerStarts);
 

@@ -40,6 +40,7 @@ pub fn distort(mutation: Mutation, seen: &mut Observation, action: Action) {
             distort_report(mutation, seen);
         }
         Mutation::LockIgnored => seen.files.lock = None,
+        Mutation::FollowedAlways => seen.files.followed_in_this_life = true,
         Mutation::UnlockAtOnce => {
             if let Some(lock) = &mut seen.files.lock {
                 lock.timeline = lock.timeline.map(|_| Timeline(0));

@@ -1,6 +1,8 @@
 //! The cluster information base: a copy on each host, and how changes get from one to another.
 
-use pgsql_ha::model::cluster::{Cluster, ClusterNode, ClusterRole, Membership, NoQuorumPolicy};
+use pgsql_ha::model::cluster::{
+    Cluster, ClusterNode, ClusterRole, Membership, NoQuorumPolicy, QuorumRule,
+};
 use pgsql_ha::model::node::NodeName;
 use pgsql_ha::model::step::Step;
 use pgsql_ha::model::wal::PublishedPosition;
@@ -24,6 +26,10 @@ pub fn blank(local: &NodeName, names: &[NodeName], policy: NoQuorumPolicy) -> Cl
     Cluster {
         local: local.clone(),
         quorum: false,
+        quorum_rule: match names.len() {
+            0..=2 => QuorumRule::TwoNodes,
+            _ => QuorumRule::Majority,
+        },
         no_quorum_policy: policy,
         fencing: true,
         startup_fencing: true,
@@ -35,7 +41,6 @@ fn blank_node(name: &NodeName) -> ClusterNode {
     ClusterNode {
         name: name.clone(),
         membership: Membership::NeverSeen,
-        votes: true,
         standby: false,
         role: ClusterRole::Unknown,
         status: None,

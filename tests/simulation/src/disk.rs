@@ -33,6 +33,8 @@ pub struct Disk {
     pub lock: Option<Lock>,
     /// Whether the host has been on since it was written.
     pub locked_in_this_life: bool,
+    /// `PGSQL.followed`, of the present life.
+    pub followed_in_this_life: bool,
     pub slots: BTreeSet<String>,
 }
 
@@ -47,6 +49,7 @@ impl Disk {
             names: None,
             lock: None,
             locked_in_this_life: false,
+            followed_in_this_life: false,
             slots: BTreeSet::new(),
         }
     }

@@ -66,6 +66,10 @@ pub fn execute(
             world.hosts[id].disk.locked_in_this_life = true;
             Ok(())
         }
+        Step::NoteFollowed => {
+            world.hosts[id].disk.followed_in_this_life = true;
+            Ok(())
+        }
         Step::RemoveLock => {
             invariants::at_unlocking(world, id);
             world.hosts[id].disk.lock = None;

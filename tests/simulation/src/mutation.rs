@@ -35,6 +35,8 @@ pub enum Mutation {
     PromiseUnrecorded,
     /// A start takes no notice of the lock.
     LockIgnored,
+    /// A standby that has been away counts as one that never left.
+    FollowedAlways,
     /// The lock goes as soon as the node streams.
     UnlockAtOnce,
     /// A promotion does not ask how far the others are.
@@ -59,7 +61,7 @@ pub enum Mutation {
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::QuorumAlways,
         Self::QuorumRemembered,
         Self::LostIsDown,
@@ -71,6 +73,7 @@ impl Mutation {
         Self::RelaxUnrecorded,
         Self::PromiseUnrecorded,
         Self::LockIgnored,
+        Self::FollowedAlways,
         Self::UnlockAtOnce,
         Self::FetchNothing,
         Self::QuorumUnproven,
@@ -98,6 +101,7 @@ impl Mutation {
             Self::RelaxUnrecorded => "relax-unrecorded",
             Self::PromiseUnrecorded => "promise-unrecorded",
             Self::LockIgnored => "lock-ignored",
+            Self::FollowedAlways => "followed-always",
             Self::UnlockAtOnce => "unlock-at-once",
             Self::FetchNothing => "fetch-nothing",
             Self::QuorumUnproven => "quorum-unproven",
@@ -139,6 +143,9 @@ impl Mutation {
             Self::RelaxUnrecorded => "rights are revoked before commits stop waiting",
             Self::PromiseUnrecorded => "... and so are the promises of a quorum",
             Self::LockIgnored => "an old primary with its lock is not promoted unseen",
+            Self::FollowedAlways => {
+                "... nor is a standby that was away while the primary may have gone on alone"
+            }
             Self::UnlockAtOnce => "the lock goes once a later timeline is streamed",
             Self::FetchNothing => "a promotion fetches what others have beyond it",
             Self::QuorumUnproven => "a voter is promoted once enough voters are seen",

@@ -193,6 +193,7 @@ fn files(world: &World, id: HostId) -> Files {
             && (disk.names.is_some() || !sync),
         standby_mark: disk.mark,
         locked_in_this_life: disk.lock.is_some() && disk.locked_in_this_life,
+        followed_in_this_life: disk.followed_in_this_life,
         rewinding: None,
     }
 }
