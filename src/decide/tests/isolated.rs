@@ -3,6 +3,7 @@
 use super::scene::Scene;
 use crate::model::action::Action;
 use crate::model::cluster::Membership::{self, Down, Lost, Member, NeverSeen};
+use crate::model::cluster::QuorumRule;
 use crate::model::instance::{Answer, Postmaster};
 use crate::model::settings::ReplicationMode::{Async, Sync};
 use crate::model::status::DataStatus;
@@ -84,5 +85,24 @@ fn who_is_on_record_as_out_of_date_is_no_rival() {
             scene.node(name).data_status.clone_from(&record);
         }
         assert_eq!(stopped_by(&scene, Action::Demote), mode, "{record:?}");
+    }
+}
+
+#[test]
+fn a_minority_records_nothing_and_relaxes_nothing_with_fencing_or_without() {
+    for fencing in [true, false] {
+        for rule in [QuorumRule::Majority, QuorumRule::Less, QuorumRule::Unknown] {
+            let mut scene = Scene::primary(Sync);
+            scene.report().standbys.clear();
+            for name in ["pm02", "pm03"] {
+                scene.node(name).membership = Lost;
+            }
+            let cluster = scene.cluster();
+            (cluster.quorum, cluster.quorum_rule, cluster.fencing) = (false, rule, fencing);
+            let (steps, _) = scene.run(Action::Monitor);
+            let relaxes =
+                |step: &Step| step.changes_record() || matches!(step, Step::WriteSyncNames(_));
+            assert!(!steps.iter().any(relaxes), "{rule:?} {fencing}: {steps:?}");
+        }
     }
 }
