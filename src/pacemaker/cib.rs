@@ -154,6 +154,7 @@ fn read_node(
         xlog_location: location(Attribute::XlogLocation),
         wal_position: published.map(|published| published.position),
         position_is_final: published.is_some_and(|published| published.is_final),
+        address: published.and_then(|published| published.address),
         sync_quorum: read(Attribute::SyncQuorum).and_then(|text| text.parse().ok()),
         baseline: location(Attribute::Baseline),
         receiver_status: read(Attribute::ReceiverStatus).map(str::to_owned),

@@ -52,6 +52,7 @@ fn cluster_node(name: &str) -> ClusterNode {
         xlog_location: None,
         wal_position: None,
         position_is_final: false,
+        address: None,
         sync_quorum: None,
         baseline: None,
         receiver_status: None,
