@@ -45,6 +45,9 @@ pub(super) fn stand_for_election(
         Standing::NoRight(NoRight::Unrecorded) => steps.push(Step::Warn(Concern::Unrecorded)),
         // Every monitor says so, with a primary and without.
         Standing::NoRight(NoRight::Unlisted) => {}
+        Standing::FirstAwaits(nodes) => {
+            steps.push(Step::Warn(Concern::FirstAwaits(nodes, settings.resource.clone())));
+        }
         Standing::LastPrimaryUnseen(last) => {
             steps.push(Step::Warn(Concern::LastPrimaryUnseen(last, settings.resource.clone())));
         }

@@ -106,9 +106,12 @@ fn end_unknown(seen: &Observation) -> Option<Step> {
     (asked && seen.instance.control.is_none()).then_some(Step::Warn(Concern::EndUnknown))
 }
 
-/// Tells whether Pacemaker stops this instance in the same transition.
+/// Tells whether Pacemaker stops this instance in the same transition, and does not start it again. A restart
+/// may not come to its end: the demotion's own attributes have Pacemaker plan anew, and then it takes
+/// the instance for one that runs already with what has changed.
 fn stops_anyway(seen: &Observation) -> bool {
-    seen.notification.stop.contains(&seen.local)
+    let notification = &seen.notification;
+    notification.stop.contains(&seen.local) && !notification.start.contains(&seen.local)
 }
 
 fn stay_stopped(settings: &Settings, seen: &Observation) -> Verdict {

@@ -24,6 +24,8 @@ pub(super) enum Standing {
     Awaiting(Vec<NodeName>),
     /// This node was the last primary and is out of sight.
     LastPrimaryUnseen(NodeName),
+    /// Nobody has a record, and these nodes may have been promoted unseen.
+    FirstAwaits(Vec<NodeName>),
 }
 
 /// Ranks the local standby, whose WAL ends at `mine`. `followed`: see `followed_in_this_life`.
@@ -40,6 +42,10 @@ pub(super) fn standing(
     let recorded = cluster.me().and_then(|me| me.data_status.clone());
     if let Some(why) = no_right(settings, cluster) {
         return Standing::NoRight(why);
+    }
+    let absent = unseen_before_any_record(settings, cluster);
+    if !absent.is_empty() {
+        return Standing::FirstAwaits(absent);
     }
     if let Some((peer, _)) = later_timeline(settings, cluster, mine) {
         return Standing::Behind(peer.name.clone());
@@ -154,6 +160,17 @@ fn out_of_sight<'a>(
         Membership::Down => !stayed,
         Membership::Lost | Membership::NeverSeen => true,
     })
+}
+
+/// Where quorum means nothing, a node that is not here may have been promoted, and have recorded it where we do not
+/// see it, before it was fenced. So the first promotion waits until all are here.
+fn unseen_before_any_record(settings: &Settings, cluster: &Cluster) -> Vec<NodeName> {
+    if cluster.has_records() || quorum_counts(cluster) || !cluster.fencing {
+        return Vec::new();
+    }
+    let peers = settings.peers(&cluster.local).filter_map(|name| cluster.node(name));
+    let absent = peers.filter(|peer| peer.membership != Membership::Member);
+    absent.map(|peer| peer.name.clone()).collect()
 }
 
 /// What a candidate brings to the election.

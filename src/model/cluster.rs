@@ -1,6 +1,6 @@
 //! What is seen of the cluster: the CIB as one immutable snapshot.
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 
 use super::node::NodeName;
 use super::status::{DataStatus, InstanceStatus, PromotionScore};

@@ -25,6 +25,9 @@ pub enum Concern {
     /// There is no primary, and the last one, which is out of sight, may have acknowledged more than this
     /// standby has; the resource is named for the remedy.
     LastPrimaryUnseen(NodeName, ResourceName),
+    /// There has been no primary yet that this node knows of, but these nodes may have been promoted unseen; the
+    /// resource is named for the remedy.
+    FirstAwaits(Vec<NodeName>, ResourceName),
     /// There is no primary, and this standby's data is not fit to be promoted.
     Unfit(DataStatus),
     /// There is no primary, but there was one, and nothing is recorded of this standby's data.
@@ -85,6 +88,7 @@ impl Concern {
             Self::CommitsWaitFor { .. }
             | Self::MayBeOvertaken(_)
             | Self::LastPrimaryUnseen(..)
+            | Self::FirstAwaits(..)
             | Self::Unfit(_)
             | Self::Unrecorded
             | Self::Unlisted(_)
@@ -152,6 +156,15 @@ fn last_primary_unseen(last: &NodeName, resource: &ResourceName) -> String {
     )
 }
 
+fn first_awaits(nodes: &[NodeName], resource: &ResourceName) -> String {
+    format!(
+        "there is no primary, nor a record of one, and {} may have been promoted where this node did not see it: \
+         the first promotion waits for it. Start it; or, if this node has the data that counts, say so: \
+         crm_attribute --lifetime forever --node <this node> --name {resource}-data-status --update LATEST",
+        listed(nodes)
+    )
+}
+
 const UNRECORDED: &str = "there is no primary, and nothing is recorded of this node's data, but of other nodes': it is \
                           not promoted. Start the node that was primary last; this one is recorded once it streams";
 
@@ -176,6 +189,7 @@ impl fmt::Display for Concern {
             Self::LastPrimaryUnseen(last, resource) => {
                 f.write_str(&last_primary_unseen(last, resource))
             }
+            Self::FirstAwaits(nodes, resource) => f.write_str(&first_awaits(nodes, resource)),
             Self::Unrecorded => f.write_str(UNRECORDED),
             Self::Unlisted(node) => write!(
                 f,

@@ -4,8 +4,8 @@
 //! `Ord` on [`WalPosition`] on purpose: positions on two timelines can only be compared with the
 //! history at hand, which is `decide::election`'s business.
 
+use core::net::IpAddr;
 use std::fmt;
-use std::net::IpAddr;
 use std::str::FromStr;
 
 /// A byte position in the write-ahead log (PostgreSQL: `pg_lsn`, `xlogdefs.h`).

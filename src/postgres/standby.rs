@@ -86,8 +86,8 @@ impl Standby<'_> {
                 line(name, value);
             }
         }
-        // Another standby holds no slot for this one.
-        if settings.uses_slots() && self.primary.is_none() {
+        // Another standby holds no slot for this one, nor does the primary for a node outside of node_list.
+        if settings.uses_slots() && self.primary.is_none() && settings.lists(self.local) {
             let prefix = &settings.replication_slot_name;
             line(
                 "primary_slot_name",

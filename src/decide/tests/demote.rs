@@ -71,6 +71,17 @@ fn a_demoted_primary_stays_stopped_when_it_is_stopped_anyway() {
 }
 
 #[test]
+fn a_primary_that_is_restarted_runs_as_a_standby_after_its_demotion() {
+    let mut scene = Scene::primary(Sync);
+    scene.seen.notification.present = true;
+    scene.seen.notification.stop = vec![node("pm01"), node("pm02")];
+    scene.seen.notification.start = vec![node("pm01"), node("pm02")];
+    shut_down_cleanly(&mut scene);
+    let (steps, _) = scene.run(Action::Demote);
+    assert!(steps.contains(&Step::Launch), "{steps:?}");
+}
+
+#[test]
 fn the_last_primary_leaves_no_lock_when_nobody_is_out_of_sight() {
     use DataStatus::{Disconnected, StreamingAsync, StreamingQuorum, StreamingSync};
     for (membership, recorded, removed) in [

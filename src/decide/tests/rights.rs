@@ -214,6 +214,30 @@ fn of_two_hosts_a_standby_that_never_left_is_promoted_once_the_primary_is_known_
 }
 
 #[test]
+fn of_two_hosts_without_any_record_nobody_is_promoted_before_both_are_there() {
+    use Membership::{Down, Lost, Member, NeverSeen};
+    for (hosts, membership, fencing, asks) in [
+        (2, Member, true, true),
+        (2, Down, true, false),
+        (2, Lost, true, false),
+        (2, NeverSeen, true, false),
+        // Nobody promised anything.
+        (2, Lost, false, true),
+        (3, Down, true, true),
+    ] {
+        let mut scene = Scene::standby(Sync, "pm01");
+        scene.keep_hosts(hosts);
+        scene.cluster().fencing = fencing;
+        scene.node("pm02").membership = membership;
+        let case = format!("{hosts} {membership:?} {fencing}");
+        assert_eq!(asks_to_be_promoted(&mut scene), asks, "{case}");
+        scene.next_action();
+        let said = |step: &Step| matches!(step, Step::Warn(Concern::FirstAwaits(..)));
+        assert_eq!(scene.run(Action::Monitor).0.iter().any(said), !asks, "{case}");
+    }
+}
+
+#[test]
 fn who_waits_for_the_last_primary_says_what_to_do() {
     let mut scene = failed_once(Membership::Down, false);
     let (steps, _) = scene.run(Action::Monitor);

@@ -25,8 +25,8 @@ pub static NODE_LIST: Parameter = Parameter::new(
     "",
     Scope::Replication,
     "Nodes that may run the instance",
-    "Names of all nodes that may run the instance, as the cluster spells them, separated by \
-     blanks.",
+    "Names of all nodes that may be promoted, as the cluster spells them, separated by blanks. An \
+     instance on another node is a standby that is never promoted and that no commit waits for.",
 );
 
 /// `restore_command`

@@ -32,6 +32,9 @@ recovery_target_timeline = 'latest'
 primary_slot_name = 's_pm_01'
 ";
     assert_eq!(text(&settings(), Version::new(15, 0), None), expected);
+    let unlisted = Settings { node_list: vec![NodeName::new("pm02")], ..settings() };
+    let unlisted = text(&unlisted, Version::new(15, 0), None);
+    assert!(!unlisted.contains("slot"), "the primary keeps no slot for it: {unlisted}");
     let old = text(&settings(), Version::new(11, 0), Some("pm02"));
     assert!(old.contains("host=pm02 port"));
     assert!(old.contains("standby_mode = 'on'\n"));
