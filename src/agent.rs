@@ -12,8 +12,9 @@ use crate::execute::execute;
 use crate::facts;
 use crate::model::action::Action;
 use crate::model::exit_reason::{BYTES_MAX, shortened, wrong_parameter};
+use crate::model::instance::Answer;
 use crate::model::node::NodeName;
-use crate::model::observation::{Attempt, Observation, Taken};
+use crate::model::observation::{ActionTime, Attempt, Observation, Taken};
 use crate::model::settings::Settings;
 use crate::model::step::Step;
 use crate::model::verdict::{Failure, Outcome, Reason, Verdict};
@@ -40,12 +41,18 @@ const LOOK_AGAIN: Duration = Duration::from_millis(30);
 /// How long it waits before it tries a failed step again.
 const TRY_AGAIN: Duration = Duration::from_millis(250);
 
+/// The least time for a fair question: asked later than this before the deadline, a server that has answered
+/// already would be called silent for our own haste.
+const FAIR_QUESTION: Duration = Duration::from_secs(1);
+
 /// More steps than any action needs: an action that takes them is going round in circles.
 const STEPS_MAX: usize = 500;
 
 /// Runs one action to its end and returns the exit code.
 #[must_use]
 pub fn run(action: Action, environment: &Environment) -> ExitCode {
+    // Before anything that may be slow: user names may come from a directory server.
+    let clock = Clock::start(environment.timeout().unwrap_or(action.advised_timeout()));
     Log::new(environment, "pgsql").install();
     let (settings, mut faults) = settings::parse(environment);
     // Stop and monitor do not depend on a configuration that may be gone with its file system.
@@ -70,7 +77,7 @@ pub fn run(action: Action, environment: &Environment) -> ExitCode {
     if action == Action::ValidateAll {
         return ExitCode::Success;
     }
-    match prepare(action, settings, &faults, environment) {
+    match prepare(action, settings, &faults, environment, clock) {
         Ok((world, observer)) => conclude(action, &drive(action, world, observer)),
         Err(code) => code,
     }
@@ -83,6 +90,7 @@ fn prepare(
     mut settings: Settings,
     faults: &[Fault],
     environment: &Environment,
+    clock: Clock,
 ) -> Result<(World, Observer), ExitCode> {
     let user = match User::lookup(&settings.pgdba) {
         Ok(Some(user)) => user,
@@ -101,7 +109,6 @@ fn prepare(
     if let Some(fault) = faults.iter().find(|fault| fault.parameter == PGPORT.name) {
         take_servers_port(&mut settings, &user, fault);
     }
-    let clock = Clock::start(environment.timeout().unwrap_or(action.advised_timeout()));
     let tools = Tools::new(environment.sbin_dir());
     let local = local_node(&settings, environment, &tools, &clock);
     let probe = environment.is_probe(action);
@@ -180,7 +187,7 @@ fn drive(action: Action, mut world: World, mut observer: Observer) -> Outcome {
         match decide(action, &world.settings, &seen) {
             Verdict::Done(outcome) => return outcome,
             Verdict::Do(step) => {
-                if let Some(outcome) = given_up(&seen, &step) {
+                if let Some(outcome) = given_up(action, &world.settings, &seen, &step) {
                     return outcome;
                 }
                 observer.forget_after(&step);
@@ -198,11 +205,32 @@ fn drive(action: Action, mut world: World, mut observer: Observer) -> Outcome {
                 pause(LOOK_AGAIN);
             }
         }
+        if action == Action::Monitor
+            && world.clock.remaining() <= world.clock.share(FAIR_QUESTION)
+            && let Some(outcome) = at_the_end(action, &world.settings, &seen)
+        {
+            return outcome;
+        }
+    }
+}
+
+/// Returns how an action ends that has seen this and has no time left, if that is for it to say.
+fn at_the_end(action: Action, settings: &Settings, seen: &Observation) -> Option<Outcome> {
+    let answered = matches!(seen.instance.answer, Answer::Primary(_) | Answer::Standby(_));
+    let time = ActionTime { remaining: Duration::ZERO, ..seen.time };
+    match decide(action, settings, &Observation { time, ..seen.clone() }) {
+        Verdict::Done(outcome) if answered => Some(outcome),
+        Verdict::Done(_) | Verdict::Do(_) | Verdict::Wait(_) => None,
     }
 }
 
 /// Tells whether a step is not to be taken any more: the time is over, or the action circles.
-fn given_up(seen: &Observation, step: &Step) -> Option<Outcome> {
+fn given_up(
+    action: Action,
+    settings: &Settings,
+    seen: &Observation,
+    step: &Step,
+) -> Option<Outcome> {
     let error = seen.taken.last(step).and_then(|attempt| attempt.error.clone());
     if seen.time.remaining.is_zero() {
         let failure = match error {
@@ -211,9 +239,13 @@ fn given_up(seen: &Observation, step: &Step) -> Option<Outcome> {
         };
         return Some(Outcome::Failed(failure));
     }
-    (seen.taken.0.len() >= STEPS_MAX).then(|| {
+    if seen.taken.0.len() < STEPS_MAX {
+        return None;
+    }
+    let bookkeeping = (action == Action::Monitor).then(|| at_the_end(action, settings, seen));
+    bookkeeping.flatten().or_else(|| {
         let error = error.unwrap_or_else(|| "too many steps".to_owned());
-        Outcome::Failed(Failure::StepFailed(Box::new(step.clone()), error))
+        Some(Outcome::Failed(Failure::StepFailed(Box::new(step.clone()), error)))
     })
 }
 

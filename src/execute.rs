@@ -19,8 +19,8 @@ use crate::pacemaker::attribute::Attribute;
 use crate::postgres::server_log::Mark;
 use crate::postgres::version::Version;
 use crate::postgres::{
-    PostgresError, followed_file, launch, lock_file, postmaster, remote, rewind, slot_record,
-    standby, sync_file,
+    PostgresError, followed_file, launch, lock_file, own_address, postmaster, remote, rewind,
+    slot_record, standby, sync_file,
 };
 use crate::world::World;
 
@@ -74,9 +74,9 @@ pub fn execute(world: &mut World, step: &Step, seen: &Observation) -> Result<(),
             postmaster::shutdown(settings, user, *mode, world.clock.within(KILL))?;
         }
         Step::PromoteServer => launch::promote(settings, user, world.clock.deadline)?,
-        Step::FollowPeer(peer) => {
-            info!("Fetching the WAL that {peer} has beyond this node.");
-            world.standby(version?, Some(peer.as_str())).write()?;
+        Step::FollowPeer(peer, host) => {
+            info!("Fetching the WAL that {peer} ({host}) has beyond this node.");
+            world.standby(version?, Some(host)).write()?;
             postmaster::reload(settings, user)?;
         }
         Step::CreateLock(timeline) => lock_file::create(settings, user, *timeline)?,
@@ -207,7 +207,9 @@ fn publish_position(
     world: &World,
     published: Option<(WalPosition, bool)>,
 ) -> Result<(), StepError> {
-    let published = published.map(|(position, is_final)| PublishedPosition { position, is_final });
+    let address = own_address::towards(&world.settings.master_ip);
+    let published =
+        published.map(|(position, is_final)| PublishedPosition { position, is_final, address });
     let lsn = published.map(|published| published.position.lsn.to_attribute());
     if let Some(lsn) = &lsn {
         info!("{} xlog location : {lsn}", world.local);

@@ -12,7 +12,7 @@ use crate::model::cluster::{Cluster, ClusterNode, ClusterRole};
 use crate::model::instance::{Answer, StandbyReport};
 use crate::model::node::NodeName;
 use crate::model::observation::{Attempt, Observation};
-use crate::model::settings::Settings;
+use crate::model::settings::{ReplicationMode, Settings};
 use crate::model::status::DataStatus;
 use crate::model::step::Step;
 use crate::model::verdict::{Failure, Reason, Verdict};
@@ -65,24 +65,39 @@ pub(super) fn wal_of_peers(
         .filter(|(_, theirs)| theirs.timeline == mine.timeline && theirs.lsn > mine.lsn)
         .max_by_key(|(_, theirs)| theirs.lsn);
     let (peer, theirs) = ahead?;
-    let refusal = || fail(Failure::PeerAhead(peer.name.clone(), theirs, mine));
+    let refused = needed(settings, cluster, peer, votes(peer))
+        .then(|| fail(Failure::PeerAhead(peer.name.clone(), theirs, mine)));
     // The restart that it takes before version 13 would be mistaken for the one that promotes.
     if settings.restart_on_promote && !seen.instance.conninfo_reloads {
-        return needed(settings, cluster, peer, votes(peer)).then(refusal);
+        return refused;
     }
-    let follow = Step::FollowPeer(peer.name.clone());
-    match seen.taken.last(&follow) {
-        None => Some(Verdict::Do(follow)),
-        Some(attempt) if seen.time.elapsed < attempt.ended + patience(seen, report) => {
-            Some(Verdict::Wait(Reason::WalOfPeer(peer.name.clone(), theirs)))
+    for host in hosts(seen, peer) {
+        let follow = Step::FollowPeer(peer.name.clone(), host);
+        match seen.taken.last(&follow) {
+            None => return Some(Verdict::Do(follow)),
+            Some(attempt) if seen.time.elapsed < attempt.ended + patience(seen, report) => {
+                return Some(Verdict::Wait(Reason::WalOfPeer(peer.name.clone(), theirs)));
+            }
+            // It answers here: elsewhere it would be no quicker.
+            Some(_) if report.is_streaming() => return refused,
+            Some(_) => {}
         }
-        Some(_) => needed(settings, cluster, peer, votes(peer)).then(refusal),
     }
+    refused
+}
+
+/// Where a peer's server is to be found: at the address that the peer has published, which is in the network of the
+/// replication, and else under its node's name, which may lead into another network, or nowhere. Before version 13
+/// each try is a restart: there is one.
+fn hosts(seen: &Observation, peer: &ClusterNode) -> Vec<String> {
+    let name = peer.name.as_str().to_owned();
+    let hosts = peer.address.map(|address| address.to_string()).into_iter().chain([name]);
+    hosts.take(if seen.instance.conninfo_reloads { 2 } else { 1 }).collect()
 }
 
 /// Before PostgreSQL 13 a standby takes a new `primary_conninfo` only by a restart.
 pub(super) fn restart_to_follow(settings: &Settings, seen: &Observation) -> Option<Verdict> {
-    let follows = |attempt: &Attempt| matches!(attempt.step, Step::FollowPeer(_));
+    let follows = |attempt: &Attempt| matches!(attempt.step, Step::FollowPeer(..));
     let followed = seen.taken.0.iter().rev().find(|attempt| follows(attempt))?;
     if seen.instance.conninfo_reloads || followed.error.is_some() {
         return None;
@@ -106,9 +121,12 @@ fn patience(seen: &Observation, report: &StandbyReport) -> Duration {
 }
 
 /// A peer is ahead and its WAL did not come. What nobody acknowledged is not worth an outage; what
-/// a client may have been told is.
+/// a client may have been told is. A synchronous candidate has all of that: no commit was acknowledged without it.
 fn needed(settings: &Settings, cluster: &Cluster, peer: &ClusterNode, votes: bool) -> bool {
-    votes || may_be_promoted(settings, cluster, peer)
+    let mine = cluster.me().and_then(|me| me.data_status.as_ref());
+    let has_all =
+        settings.rep_mode == ReplicationMode::Sync && mine == Some(&DataStatus::StreamingSync);
+    !has_all && (votes || may_be_promoted(settings, cluster, peer))
 }
 
 /// Holds a candidate back whose right rests on a quorum of which too few are seen. A voter is seen when

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::candidate::may_be_promoted;
-use super::ladder::bring_down;
+use super::isolated::bring_primary_down;
 use super::monitor::usurps;
 use super::start::bring_up;
 use super::stop::record_stopped;
@@ -53,7 +53,7 @@ pub(super) fn demote(settings: &Settings, seen: &Observation) -> Verdict {
         ) => {}
     }
     let patience = settings.stop_escalate.max(CLEAN_SHUTDOWN);
-    if let Some(verdict) = bring_down(seen, patience) {
+    if let Some(verdict) = bring_primary_down(settings, seen, patience) {
         return verdict;
     }
     if let Some(verdict) = try_once(seen, end_unknown(seen)) {

@@ -10,6 +10,7 @@ mod demote;
 mod election;
 mod grants;
 mod held_back;
+mod isolated;
 mod ladder;
 mod monitor;
 mod names;
@@ -75,6 +76,15 @@ fn try_once(seen: &Observation, steps: impl IntoIterator<Item = Step>) -> Option
         false => !step.writes_cluster() || !failed(Step::writes_cluster),
     };
     steps.into_iter().filter(may).find(|step| !seen.taken.tried(step)).map(Verdict::Do)
+}
+
+/// Gives up bookkeeping whose time is over: what it would still do, or wait for, is left to the next monitor.
+/// An instance that has answered is well, whatever the record lacks.
+fn in_time(seen: &Observation, bookkeeping: Option<Verdict>) -> Option<Verdict> {
+    bookkeeping.filter(|verdict| match verdict {
+        Verdict::Do(_) | Verdict::Wait(_) => !seen.time.remaining.is_zero(),
+        Verdict::Done(_) => true,
+    })
 }
 
 /// Returns the first step that has not succeeded: for what the action cannot do without.

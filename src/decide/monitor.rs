@@ -2,7 +2,7 @@
 
 use super::candidacy::stand_for_election;
 use super::publish::publish;
-use super::{SUCCESS, fail, slots, try_once};
+use super::{SUCCESS, fail, in_time, slots, try_once};
 use std::time::Duration;
 
 use crate::model::cluster::{Cluster, ClusterNode, ClusterRole, Membership};
@@ -109,10 +109,10 @@ fn primary(settings: &Settings, seen: &Observation, report: &PrimaryReport) -> V
     if seen.probe {
         return initial_score(seen, cluster, PromotionScore::PROMOTE_ME).unwrap_or(running);
     }
-    receiver_status(settings, seen, Some(ReceiverStatus::NormalPrimary))
+    let bookkeeping = receiver_status(settings, seen, Some(ReceiverStatus::NormalPrimary))
         .or_else(|| try_once(seen, unlisted(settings, cluster)))
-        .or_else(|| publish(settings, seen, report, cluster))
-        .unwrap_or(running)
+        .or_else(|| publish(settings, seen, report, cluster));
+    in_time(seen, bookkeeping).unwrap_or(running)
 }
 
 /// Tells whether the cluster has recorded a later promotion than this primary's: whoever is promoted
@@ -165,7 +165,7 @@ fn standby(settings: &Settings, seen: &Observation, report: &StandbyReport) -> V
         Some(_) => ReceiverStatus::Normal,
         None => ReceiverStatus::Error,
     };
-    receiver_status(settings, seen, Some(receiver))
+    let bookkeeping = receiver_status(settings, seen, Some(receiver))
         .or_else(|| try_once(seen, unlisted(settings, cluster)))
         .or_else(|| try_once(seen, lock_no_longer_needed(seen, report)))
         .or_else(|| try_once(seen, follow_the_address_again(seen)))
@@ -176,8 +176,8 @@ fn standby(settings: &Settings, seen: &Observation, report: &StandbyReport) -> V
                     .or_else(|| diverged(settings, report, &primary.name))
             }
             Some(_) | None => stand_for_election(settings, seen, report, cluster),
-        })
-        .unwrap_or(SUCCESS)
+        });
+    in_time(seen, bookkeeping).unwrap_or(SUCCESS)
 }
 
 /// Says that this node is outside of `node_list`: nobody would notice it before the failover.

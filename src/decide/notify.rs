@@ -9,7 +9,7 @@ use super::candidacy::stand_for_election;
 use super::monitor::usurps;
 use super::publish::publish;
 use super::quorum::record_of;
-use super::{SUCCESS, try_once};
+use super::{SUCCESS, in_time, try_once};
 use crate::model::cluster::{Cluster, Membership};
 use crate::model::instance::{Answer, Postmaster, StandbyReport};
 use crate::model::notification::{NotificationType, NotifiedOperation};
@@ -28,7 +28,7 @@ pub(super) fn notify(settings: &Settings, seen: &Observation) -> Verdict {
     let (Some(event), Some(cluster)) = (seen.notification.event, seen.cluster.seen()) else {
         return SUCCESS;
     };
-    match event {
+    let told = match event {
         (NotificationType::Pre, NotifiedOperation::Promote) => {
             before_promotion(settings, seen, cluster)
         }
@@ -42,8 +42,8 @@ pub(super) fn notify(settings: &Settings, seen: &Observation) -> Verdict {
             NotificationType::Pre,
             NotifiedOperation::Start | NotifiedOperation::Stop | NotifiedOperation::Demote,
         ) => None,
-    }
-    .unwrap_or(SUCCESS)
+    };
+    in_time(seen, told).unwrap_or(SUCCESS)
 }
 
 fn local_standby(seen: &Observation) -> Option<&StandbyReport> {

@@ -32,12 +32,26 @@ pub(super) fn publish(
 ) -> Option<Verdict> {
     try_once(seen, own_record(cluster))
         .or_else(|| try_once(seen, sign_lock(settings, seen, cluster, report)))
-        .or_else(|| try_once(seen, revocations(settings, cluster, report)))
+        .or_else(|| of_the_standbys(settings, seen, report, cluster))
+        .or_else(|| try_once(seen, slots::of_a_primary(settings, seen, cluster, report)))
+}
+
+/// What is recorded of the standbys, and whom commits wait for. On rows that the server hides neither
+/// changes: they do not say that nobody streams.
+fn of_the_standbys(
+    settings: &Settings,
+    seen: &Observation,
+    report: &PrimaryReport,
+    cluster: &Cluster,
+) -> Option<Verdict> {
+    if report.hides_standbys() {
+        return try_once(seen, worries(settings, seen, report, cluster));
+    }
+    try_once(seen, revocations(settings, cluster, report))
         .or_else(|| try_once(seen, strangers(settings, cluster, &in_force(seen, report))))
         .or_else(|| synchronous(settings, seen, report, cluster))
         .or_else(|| try_once(seen, worries(settings, seen, report, cluster)))
         .or_else(|| grants(settings, seen, report, cluster))
-        .or_else(|| try_once(seen, slots::of_a_primary(settings, seen, cluster, report)))
 }
 
 /// The primary's own record, which a restarted attribute daemon may have lost.
@@ -187,8 +201,10 @@ fn worries(
     cluster: &Cluster,
 ) -> Vec<Step> {
     let present = in_force(seen, report);
-    let blind = report.standbys.iter().any(|row| row.state.is_none()).then_some(Concern::Blind);
-    let hanging = concerns(settings, cluster, report, &present);
+    let hanging = match report.hides_standbys() {
+        true => vec![Concern::Blind(report.asked_as.clone())],
+        false => concerns(settings, cluster, report, &present),
+    };
     let disk = slots::concerns(settings, seen, cluster, report);
-    hanging.into_iter().chain(blind).chain(disk).map(Step::Warn).collect()
+    hanging.into_iter().chain(disk).map(Step::Warn).collect()
 }

@@ -1,6 +1,6 @@
 //! Stop: success only when the server is proven gone.
 
-use super::ladder::bring_down;
+use super::isolated::bring_primary_down;
 use super::{SUCCESS, try_once};
 use crate::model::instance::Postmaster;
 use crate::model::observation::Observation;
@@ -24,7 +24,7 @@ pub(super) fn stop(settings: &Settings, seen: &Observation) -> Verdict {
         }
     };
     before
-        .or_else(|| bring_down(seen, patience))
+        .or_else(|| bring_primary_down(settings, seen, patience))
         .or_else(|| try_once(seen, farewell(settings, seen)))
         .or_else(|| try_once(seen, record_stopped(settings, seen)))
         .unwrap_or(SUCCESS)

@@ -242,6 +242,11 @@ pub(super) fn record_is_binding(cluster: &Cluster, membership: Membership) -> bo
     if quorum_counts(cluster) {
         return cluster.quorum;
     }
+    // Another partition may have the quorum that this one lacks, by whichever rule: a minority of one reads
+    // as `Less`, too.
+    if !cluster.quorum && cluster.no_quorum_policy == NoQuorumPolicy::Respect {
+        return false;
+    }
     match membership {
         Membership::Member | Membership::Down => true,
         Membership::Lost => !cluster.fencing,

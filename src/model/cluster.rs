@@ -1,5 +1,7 @@
 //! What is seen of the cluster: the CIB as one immutable snapshot.
 
+use core::net::IpAddr;
+
 use super::node::NodeName;
 use super::status::{DataStatus, InstanceStatus, PromotionScore};
 use super::step::Step;
@@ -86,6 +88,8 @@ pub struct ClusterNode {
     pub wal_position: Option<WalPosition>,
     /// Whether that was published for a promotion.
     pub position_is_final: bool,
+    /// Under which address the others reach it, published with that.
+    pub address: Option<IpAddr>,
     /// `<rsc>-sync-quorum`.
     pub sync_quorum: Option<SyncQuorum>,
     /// `<rsc>-master-baseline`.
@@ -99,6 +103,7 @@ impl ClusterNode {
     pub fn publish(&mut self, published: Option<PublishedPosition>) {
         self.wal_position = published.map(|published| published.position);
         self.position_is_final = published.is_some_and(|published| published.is_final);
+        self.address = published.and_then(|published| published.address);
     }
 }
 
@@ -195,7 +200,7 @@ impl Cluster {
             | Step::Launch
             | Step::Shutdown(_)
             | Step::PromoteServer
-            | Step::FollowPeer(_)
+            | Step::FollowPeer(..)
             | Step::CreateLock(_)
             | Step::RemoveLock
             | Step::NoteFollowed

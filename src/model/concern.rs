@@ -38,10 +38,12 @@ pub enum Concern {
     NotStreaming(NodeName),
     /// No connection is free, not even for the agent.
     NoConnectionFree,
-    /// The monitoring user may not see the state of the standbys.
-    Blind,
+    /// The server does not show this user, as whom the agent asks, what the standbys are.
+    Blind(String),
     /// Nobody can tell how the server ended: `pg_controldata` is missing, or says nothing.
     EndUnknown,
+    /// The primary is stopped without another word in its WAL, for these may be promoted out of its sight.
+    StopsAtOnce(Vec<NodeName>),
     /// There is no primary yet with which a returning node could compare its data.
     NobodyToAsk,
     /// This node's data is part of the primary's history.
@@ -91,8 +93,9 @@ impl Concern {
             | Self::Unrecorded
             | Self::Unlisted(_)
             | Self::NoConnectionFree
-            | Self::Blind
+            | Self::Blind(_)
             | Self::EndUnknown
+            | Self::StopsAtOnce(_)
             | Self::Rewinds(..)
             | Self::DiskNearlyFull { .. }
             | Self::SlotKeeps(..)
@@ -115,11 +118,25 @@ impl fmt::Display for WaitsBecause {
     }
 }
 
-const BLIND: &str = "the monitoring user may not see the standbys: GRANT pg_monitor to it (where commits wait, \
-                     after SET synchronous_commit = local), or leave monitor_user empty";
+/// Commits that wait for a standby would hold the grant up.
+fn blind(user: &str) -> String {
+    format!(
+        "the agent asks as {user}, who may not see the state of the standbys: nothing is recorded of them, \
+         and whom commits wait for stays as it is. Let pgdba in (pg_hba.conf, or .pgpass), or run: \
+         SET synchronous_commit = local; GRANT pg_monitor TO \"{user}\""
+    )
+}
 
 fn listed(nodes: &[NodeName]) -> String {
     nodes.iter().map(NodeName::as_str).collect::<Vec<_>>().join(", ")
+}
+
+fn stops_at_once(nodes: &[NodeName]) -> String {
+    format!(
+        "{} may be promoted where this node does not see it: the server is stopped at once and writes nothing \
+         more, so that its data stays part of the next primary's history; the next start recovers it",
+        listed(nodes)
+    )
 }
 
 fn election_awaits(nodes: &[NodeName]) -> String {
@@ -188,7 +205,8 @@ impl fmt::Display for Concern {
                 "no connection is free, so that nothing can be asked; the server is alive. Raise \
                  superuser_reserved_connections or find who holds the connections",
             ),
-            Self::Blind => f.write_str(BLIND),
+            Self::StopsAtOnce(nodes) => f.write_str(&stops_at_once(nodes)),
+            Self::Blind(user) => f.write_str(&blind(user)),
             Self::EndUnknown => f.write_str(
                 "pg_controldata, which should stand beside pgctl, does not say how the server ended: \
                  its shutdown counts as unclean, so that this node stays stopped and keeps \

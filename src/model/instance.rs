@@ -72,6 +72,8 @@ pub enum Answer {
 /// What a primary knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PrimaryReport {
+    /// The database user as whom it was asked.
+    pub asked_as: String,
     /// Its timeline.
     pub timeline: Timeline,
     /// End of the WAL it has written, read after the rows below.
@@ -89,6 +91,14 @@ pub struct PrimaryReport {
 }
 
 impl PrimaryReport {
+    /// Tells whether it hides what its standbys are from the user as whom it was asked. Whoever has not the
+    /// rights of `pg_read_all_stats` sees that they are there, and nothing more
+    /// (`pg_stat_get_wal_senders` in walsender.c): that is no word of what they have.
+    #[must_use]
+    pub fn hides_standbys(&self) -> bool {
+        self.standbys.iter().any(|row| row.state.is_none() || row.sync_state.is_none())
+    }
+
     /// Marks the rows of standbys whose history forked off, given where the primary's timeline began.
     pub fn tell_forks(&mut self, began: Option<Lsn>) {
         for row in &mut self.standbys {

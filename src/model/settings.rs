@@ -121,7 +121,7 @@ pub struct Settings {
     pub stop_escalate: Duration,
     /// The same for a standby.
     pub stop_escalate_in_slave: Duration,
-    /// Database user of the monitoring connection; empty: `pgdba`.
+    /// Database user that runs `monitor_sql`; empty: `pgdba`.
     pub monitor_user: String,
     /// Its password.
     pub monitor_password: Option<Secret>,
@@ -176,7 +176,7 @@ impl Settings {
         self.rep_mode.is_replication()
     }
 
-    /// Returns the database user of the agent's own connections.
+    /// Returns the database user that runs `monitor_sql`.
     #[must_use]
     pub fn database_user(&self) -> &str {
         if self.monitor_user.is_empty() { &self.pgdba } else { &self.monitor_user }

@@ -39,8 +39,8 @@ pub enum Step {
     Shutdown(ShutdownMode),
     /// End standby mode (`pg_ctl promote`).
     PromoteServer,
-    /// Receive WAL from this node rather than from `master_ip`, until it is changed back.
-    FollowPeer(NodeName),
+    /// Receive WAL from this node, at this host, rather than from `master_ip`, until it is changed back.
+    FollowPeer(NodeName, String),
     /// Create `PGSQL.lock`.
     CreateLock(Timeline),
     /// Remove `PGSQL.lock`.
@@ -107,7 +107,7 @@ impl Step {
             | Self::Launch
             | Self::Shutdown(_)
             | Self::PromoteServer
-            | Self::FollowPeer(_)
+            | Self::FollowPeer(..)
             | Self::CreateLock(_)
             | Self::RemoveLock
             | Self::NoteFollowed
@@ -151,7 +151,7 @@ impl Step {
             Self::Shutdown(_) => "Can't stop PostgreSQL",
             Self::PromoteServer => "Can't promote PostgreSQL",
             Self::RestartReceiver => "Can't end the WAL receiver's connection",
-            Self::FollowPeer(_) => "Can't fetch WAL from another standby",
+            Self::FollowPeer(..) => "Can't fetch WAL from another standby",
             Self::CreateLock(_) => "Can't create PGSQL.lock",
             Self::RemoveLock => "Can't remove PGSQL.lock",
             Self::NoteFollowed => "Can't write PGSQL.followed",

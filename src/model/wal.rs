@@ -4,6 +4,7 @@
 //! `Ord` on [`WalPosition`] on purpose: positions on two timelines can only be compared with the
 //! history at hand, which is `decide::election`'s business.
 
+use core::net::IpAddr;
 use std::fmt;
 use std::str::FromStr;
 
@@ -162,14 +163,23 @@ pub struct PublishedPosition {
     pub position: WalPosition,
     /// Whether it was published for a promotion, when the last primary was gone: nothing follows.
     pub is_final: bool,
+    /// Under which address the node is reached by the others, as far as it knows.
+    pub address: Option<IpAddr>,
 }
+
+/// What stands before the address.
+const AT: &str = " at ";
 
 /// What follows a position that is final.
 const FINAL: &str = " final";
 
 impl fmt::Display for PublishedPosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.position, if self.is_final { FINAL } else { "" })
+        write!(f, "{}", self.position)?;
+        if let Some(address) = self.address {
+            write!(f, "{AT}{address}")?;
+        }
+        f.write_str(if self.is_final { FINAL } else { "" })
     }
 }
 
@@ -177,8 +187,16 @@ impl FromStr for PublishedPosition {
     type Err = BadLsn;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let position = text.strip_suffix(FINAL);
-        Ok(Self { position: position.unwrap_or(text).parse()?, is_final: position.is_some() })
+        let (text, is_final) = match text.strip_suffix(FINAL) {
+            Some(text) => (text, true),
+            None => (text, false),
+        };
+        // An address that nobody understands is none: the position counts all the same.
+        let (position, address) = match text.split_once(AT) {
+            Some((position, address)) => (position, address.parse().ok()),
+            None => (text, None),
+        };
+        Ok(Self { position: position.parse()?, is_final, address })
     }
 }
 
@@ -208,9 +226,12 @@ mod tests {
             assert_eq!(Lsn::from_attribute(&lsn.to_attribute()), Ok(lsn));
             let position = WalPosition { timeline: Timeline(7), lsn };
             assert_eq!(position.to_string().parse(), Ok(position));
-            for is_final in [false, true] {
-                let published = PublishedPosition { position, is_final };
-                assert_eq!(published.to_string().parse(), Ok(published));
+            let addresses = [None, "192.0.2.7".parse().ok(), "2001:db8::7".parse().ok()];
+            for address in addresses {
+                for is_final in [false, true] {
+                    let published = PublishedPosition { position, is_final, address };
+                    assert_eq!(published.to_string().parse(), Ok(published));
+                }
             }
         }
         assert_eq!(Lsn(0x1_0300_0060).to_string(), "1/3000060");

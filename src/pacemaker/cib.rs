@@ -6,7 +6,9 @@ use roxmltree::{Document, Node};
 
 use super::attribute::Attribute;
 use super::{ENVIRONMENT, PacemakerError, Tools, history};
-use crate::model::cluster::{Cluster, ClusterNode, Membership, NoQuorumPolicy, QuorumRule};
+use crate::model::cluster::{
+    Cluster, ClusterNode, ClusterRole, Membership, NoQuorumPolicy, QuorumRule,
+};
 use crate::model::node::{NodeName, ResourceName};
 use crate::model::wal::{Lsn, PublishedPosition};
 use crate::system::command::{Command, Running};
@@ -141,18 +143,18 @@ fn read_node(
     let location = |attribute| read(attribute).and_then(|text| Lsn::from_attribute(text).ok());
     let published: Option<PublishedPosition> =
         read(Attribute::WalPosition).and_then(|text| text.parse().ok());
+    let role = state.map_or(ClusterRole::Unknown, |state| history::role(state, resource));
     Some(ClusterNode {
-        membership: state.map_or(Membership::NeverSeen, membership),
+        membership: state.map_or(Membership::NeverSeen, |state| membership(state, role)),
         standby: value("standby").is_some_and(is_true),
-        role: state.map_or(crate::model::cluster::ClusterRole::Unknown, |state| {
-            history::role(state, resource)
-        }),
+        role,
         status: read(Attribute::Status).and_then(|text| text.parse().ok()),
         data_status: read(Attribute::DataStatus).and_then(|text| text.parse().ok()),
         score: read(Attribute::PromotionScore).and_then(|text| text.parse().ok()),
         xlog_location: location(Attribute::XlogLocation),
         wal_position: published.map(|published| published.position),
         position_is_final: published.is_some_and(|published| published.is_final),
+        address: published.and_then(|published| published.address),
         sync_quorum: read(Attribute::SyncQuorum).and_then(|text| text.parse().ok()),
         baseline: location(Attribute::Baseline),
         receiver_status: read(Attribute::ReceiverStatus).map(str::to_owned),
@@ -163,7 +165,12 @@ fn read_node(
 /// Reads how certain a node's state is, as Pacemaker's scheduler does
 /// (`determine_online_status_fencing` in `lib/pengine/unpack.c`): since 2.1.7 `in_ccm` and `crmd`
 /// are times, 0 for "not"; before they are booleans and `online`/`offline`.
-fn membership(state: Node<'_, '_>) -> Membership {
+///
+/// "Expected down" alone does not say that a node left in order: a new DC writes it of every node that is away
+/// and of which it knows nothing (`join_make_offer` in `controld_join_dc.c`). Where something still runs there by
+/// the history, the node has to be fenced (`process_rsc_state` in `unpack.c`); who leaves in order stops it,
+/// and fencing takes the history away.
+fn membership(state: Node<'_, '_>, role: ClusterRole) -> Membership {
     let since = |text: &str| is_true(text) || text.parse::<u64>().is_ok_and(|time| time > 0);
     let Some(in_ccm) = state.attribute("in_ccm") else { return Membership::NeverSeen };
     let is_member = since(in_ccm);
@@ -173,7 +180,13 @@ fn membership(state: Node<'_, '_>) -> Membership {
     match (is_member && is_online, has_joined, expected_up) {
         (true, true, _) => Membership::Member,
         // On its way up or down, but nothing of it runs that we have not been told of.
-        (_, _, false) => Membership::Down,
+        (_, _, false) => match role {
+            ClusterRole::Stopped | ClusterRole::Unknown => Membership::Down,
+            ClusterRole::Promoted
+            | ClusterRole::Unpromoted
+            | ClusterRole::Starting
+            | ClusterRole::StartFailed => Membership::Lost,
+        },
         (true, false, true) | (false, _, true) => Membership::Lost,
     }
 }
@@ -183,8 +196,24 @@ mod tests {
     use super::*;
 
     fn state_of(attributes: &str) -> Membership {
+        state_beside(attributes, ClusterRole::Unknown)
+    }
+
+    fn state_beside(attributes: &str, role: ClusterRole) -> Membership {
         let xml = format!("<node_state {attributes}/>");
-        membership(Document::parse(&xml).expect("valid XML").root_element())
+        membership(Document::parse(&xml).expect("valid XML").root_element(), role)
+    }
+
+    #[test]
+    fn who_is_expected_down_by_a_new_dc_and_ran_something_is_lost() {
+        use ClusterRole::{Promoted, StartFailed, Starting, Stopped, Unknown, Unpromoted};
+        let gone = "in_ccm='false' crmd='offline' join='down' expected='down'";
+        for role in [Promoted, Unpromoted, Starting, StartFailed] {
+            assert_eq!(state_beside(gone, role), Membership::Lost, "{role:?}");
+        }
+        for role in [Stopped, Unknown] {
+            assert_eq!(state_beside(gone, role), Membership::Down, "{role:?}");
+        }
     }
 
     #[test]

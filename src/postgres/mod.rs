@@ -11,6 +11,7 @@ pub mod disk;
 pub mod followed_file;
 pub mod launch;
 pub mod lock_file;
+pub mod own_address;
 pub mod postmaster;
 pub mod quoting;
 pub mod remote;

@@ -10,12 +10,13 @@ mod verifier;
 
 use std::time::{Duration, Instant};
 
+use log::debug;
 use tokio::runtime::Runtime;
 use tokio::time::timeout_at;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Error, SimpleQueryMessage};
 
-use self::connection::{Connection, Failed, Role, config, reach};
+use self::connection::{Connection, Door, Failed, Role, config, doors, reach};
 use super::statements::{self, Row};
 use super::trouble::{Trouble, broke, describe};
 use super::version::Version;
@@ -49,7 +50,7 @@ impl Session {
 
     /// Asks what the server is and how far it is.
     pub fn report(&mut self, deadline: Instant) -> Answer {
-        let asked = self.converse(Role::Monitor, deadline, async |connection| {
+        let asked = self.converse(Role::Owner, deadline, async |connection| {
             connection.client.simple_query(&statements::report(connection.version)).await
         });
         let (version, messages) = match asked {
@@ -57,6 +58,9 @@ impl Session {
             Err(trouble) => return trouble.into(),
         };
         let mut report = statements::read_report(&results(messages));
+        if let (Answer::Primary(primary), Some(owner)) = (&mut report.answer, &self.owner) {
+            primary.asked_as.clone_from(&owner.user);
+        }
         if let Answer::Standby(standby) = &mut report.answer {
             standby.slots_advance = version.advances_slots();
             if report.lacks_timeline {
@@ -79,9 +83,12 @@ impl Session {
     /// # Errors
     /// What to report in place of the instance's state: it failed, or nobody answers.
     pub fn monitor_sql(&mut self, sql: &str, deadline: Instant) -> Result<(), Box<Answer>> {
-        let asked = self.converse(Role::Monitor, deadline, async |connection| {
-            connection.client.simple_query(sql).await
-        });
+        let role = match self.settings.monitor_user.is_empty() {
+            true => Role::Owner,
+            false => Role::Monitor,
+        };
+        let asked = self
+            .converse(role, deadline, async |connection| connection.client.simple_query(sql).await);
         match asked {
             Ok(_) => Ok(()),
             Err(Trouble::Statement(why)) => Err(Box::new(Answer::MonitorSqlFailed(why))),
@@ -197,20 +204,38 @@ impl Session {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             self.runtime = Some(runtime.map_err(|e| Trouble::Silent(e.to_string()))?);
         }
-        match self.connect_anew(role, deadline) {
-            // The socket may have appeared between the attempt and the look at the server's state.
-            Err(Trouble::Refused(Refusal::Other(_))) => self.connect_anew(role, deadline)?,
-            result => result?,
+        let mut denied = None;
+        for door in doors(&self.settings, &self.user, role) {
+            match self.enter(role, &door, deadline) {
+                Ok(()) => return Ok(false),
+                Err(Trouble::Denied(why)) => {
+                    debug!("{why}");
+                    denied = Some(Trouble::Denied(why));
+                }
+                // It answers elsewhere, so that nothing but this socket is missing.
+                Err(Trouble::Refused(Refusal::Other(why))) if denied.is_some() => debug!("{why}"),
+                Err(trouble) => return Err(trouble),
+            }
         }
-        Ok(false)
+        Err(denied.unwrap_or_else(|| Trouble::Silent("nobody to ask as".into())))
     }
 
-    fn connect_anew(&mut self, role: Role, deadline: Instant) -> Result<(), Trouble> {
-        let (config, ways) = config(&self.settings, &self.user, role, deadline);
+    fn enter(&mut self, role: Role, door: &Door, deadline: Instant) -> Result<(), Trouble> {
+        match self.connect_anew(role, door, deadline) {
+            // The socket may have appeared between the attempt and the look at the server's state.
+            Err(Trouble::Refused(Refusal::Other(_))) => self.connect_anew(role, door, deadline),
+            result => result,
+        }
+    }
+
+    fn connect_anew(&mut self, role: Role, door: &Door, deadline: Instant) -> Result<(), Trouble> {
+        let (config, ways) = config(&self.settings, &self.user, door, deadline);
         let Some(runtime) = &self.runtime else { return Err(Trouble::Silent("no runtime".into())) };
         // The server's `peer` method asks the kernel for the effective user at connect.
         let connected = as_user(&self.user, || {
-            runtime.block_on(async { timeout_at(deadline.into(), reach(&config, &ways)).await })
+            runtime.block_on(async {
+                timeout_at(deadline.into(), reach(&config, &ways, &door.user)).await
+            })
         });
         match connected {
             Ok(Ok(Ok(connection))) => {
@@ -259,7 +284,9 @@ impl Drop for Session {
 fn done(asked: Result<(Version, ()), Trouble>) -> Result<(), PostgresError> {
     match asked {
         Ok(_) => Ok(()),
-        Err(Trouble::Statement(why) | Trouble::Silent(why)) => Err(PostgresError::Server(why)),
+        Err(Trouble::Statement(why) | Trouble::Denied(why) | Trouble::Silent(why)) => {
+            Err(PostgresError::Server(why))
+        }
         Err(Trouble::Refused(refusal)) => Err(PostgresError::Server(match refusal {
             Refusal::StartingUp => "the server is starting up".into(),
             Refusal::ShuttingDown => "the server is shutting down".into(),

@@ -133,6 +133,7 @@ fn read(results: &[Vec<Row>]) -> Option<Report> {
     let synchronous_standby_names = text(state, 7)?.to_owned();
     if text(state, 0)? == "f" {
         let answer = Answer::Primary(PrimaryReport {
+            asked_as: String::new(),
             timeline: Timeline(u32::from_str_radix(text(state, 2)?, 16).ok()?),
             wal_end: value(state, 1)?,
             standbys: standbys.iter().map(standby).collect(),

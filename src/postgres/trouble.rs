@@ -13,6 +13,8 @@ use crate::model::instance::{Answer, Refusal};
 #[derive(Debug)]
 pub(super) enum Trouble {
     Refused(Refusal),
+    /// The server answers, and does not let this user in by this way: another may be let in.
+    Denied(String),
     Silent(String),
     /// The server did not like the statement itself.
     Statement(String),
@@ -23,7 +25,7 @@ impl From<Trouble> for Answer {
         match trouble {
             Trouble::Refused(refusal) => Self::Refused(refusal),
             Trouble::Silent(why) => Self::Silent(why),
-            Trouble::Statement(why) => Self::Refused(Refusal::Other(why)),
+            Trouble::Statement(why) | Trouble::Denied(why) => Self::Refused(Refusal::Other(why)),
         }
     }
 }
@@ -37,6 +39,9 @@ impl Trouble {
                 || *said.code() == SqlState::CRASH_SHUTDOWN;
             if *said.code() == SqlState::TOO_MANY_CONNECTIONS {
                 return Self::Refused(Refusal::Full);
+            }
+            if is_denial(said.code()) {
+                return Self::Denied(describe(error));
             }
             return Self::Refused(match unavailable {
                 true => refusal(said.message(), said.detail().unwrap_or_default(), status()),
@@ -52,10 +57,17 @@ impl Trouble {
                 })
             }
             (Some(_), _) if is_distrust(error) => Self::Refused(Refusal::Other(describe(error))),
-            (None, _) if !error.is_closed() => Self::Refused(Refusal::Other(describe(error))),
+            // What the server asks for, a password or a method, the client does not have.
+            (None, _) if !error.is_closed() => Self::Denied(describe(error)),
             (Some(_) | None, _) => Self::Silent(describe(error)),
         }
     }
+}
+
+/// Tells whether the server does not want this user: no line of `pg_hba.conf` admits it, the password is
+/// wrong or the role missing (class 28), or it may not enter this database.
+fn is_denial(code: &SqlState) -> bool {
+    code.code().starts_with("28") || *code == SqlState::INSUFFICIENT_PRIVILEGE
 }
 
 /// Tells what SQLSTATE 57P03 or 57P01 means.

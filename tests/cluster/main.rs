@@ -2,8 +2,11 @@
 //!
 //! Each test boots a cluster of its own and needs root. A test that cannot run fails and says why.
 
+mod addresses;
+mod asked_as;
 mod failover;
 mod first_start;
+mod isolated;
 mod rejoin;
 mod rights;
 mod site;

@@ -67,7 +67,7 @@ fn promote_fetches_wal_that_a_peer_has_beyond_ours() {
     scene.node("pm02").data_status = Some(DataStatus::StreamingSync);
     scene.node("pm03").data_status = Some(DataStatus::StreamingPotential);
     scene.node("pm03").wal_position = Some(ahead);
-    let follow = Step::FollowPeer(node("pm03"));
+    let follow = Step::FollowPeer(node("pm03"), "pm03".into());
     assert_eq!(scene.decide(Action::Promote), Verdict::Do(follow.clone()));
     scene.take(follow);
     let waits = Verdict::Wait(Reason::WalOfPeer(node("pm03"), ahead));
@@ -89,7 +89,11 @@ fn promote_fetches_from_a_peer_that_this_transition_has_restarted_and_not_from_o
         scene.seen.notification.stop = vec![node("pm03")];
         scene.seen.notification.start = if restarted { vec![node("pm03")] } else { Vec::new() };
         let (steps, _) = scene.run(Action::Promote);
-        assert_eq!(steps.contains(&Step::FollowPeer(node("pm03"))), fetches, "{steps:?}");
+        assert_eq!(
+            steps.contains(&Step::FollowPeer(node("pm03"), "pm03".into())),
+            fetches,
+            "{steps:?}"
+        );
     }
 }
 
@@ -100,7 +104,7 @@ fn before_postgresql_13_a_candidate_restarts_to_fetch_wal_and_only_then() {
     scene.node("pm03").wal_position = Some(position(1, END.0 + 800));
     let instance = scene.seen.instance.clone();
     let (steps, end) = scene.run(Action::Promote);
-    let follow = Step::FollowPeer(node("pm03"));
+    let follow = Step::FollowPeer(node("pm03"), "pm03".into());
     assert_eq!(steps, [follow, Step::Shutdown(ShutdownMode::Fast), Step::Launch]);
     assert_eq!(end, STARTING);
     scene.seen.instance = instance;
@@ -119,11 +123,66 @@ fn promote_gives_up_only_where_acknowledged_wal_would_be_lost() {
         scene.node("pm02").data_status = Some(DataStatus::StreamingSync);
         scene.node("pm03").data_status = Some(status);
         scene.node("pm03").wal_position = Some(ahead);
-        scene.take(Step::FollowPeer(node("pm03")));
+        scene.take(Step::FollowPeer(node("pm03"), "pm03".into()));
         scene.seen.time.elapsed = Duration::from_secs(30);
         let refusal = failed(Failure::PeerAhead(node("pm03"), ahead, position(1, END.0)));
         assert_eq!(scene.decide(Action::Promote) == refusal, refuses, "{mode:?}");
     }
+}
+
+#[test]
+fn a_synchronous_candidate_has_all_that_was_acknowledged_and_is_never_refused_for_a_peer() {
+    use DataStatus::{Latest, StreamingQuorum, StreamingSync};
+    let ahead = position(1, END.0 + 800);
+    // (own record, peer's record, refuses)
+    for (mine, theirs, refuses) in [
+        (StreamingSync, StreamingSync, false),
+        (StreamingSync, StreamingQuorum, false),
+        (Latest, StreamingSync, true),
+    ] {
+        let mut scene = Scene::standby(Sync, "pm02");
+        scene.node("pm02").data_status = Some(mine.clone());
+        scene.node("pm03").data_status = Some(theirs.clone());
+        scene.node("pm03").wal_position = Some(ahead);
+        scene.take(Step::FollowPeer(node("pm03"), "pm03".into()));
+        scene.seen.time.elapsed = Duration::from_secs(30);
+        let refusal = failed(Failure::PeerAhead(node("pm03"), ahead, position(1, END.0)));
+        assert_eq!(scene.decide(Action::Promote) == refusal, refuses, "{mine:?} {theirs:?}");
+    }
+}
+
+#[test]
+fn a_peer_is_sought_at_the_address_that_it_has_published_and_then_under_its_name() {
+    let mut scene = Scene::standby(Async, "pm02");
+    let mut tried = |reloads: bool, streams: bool| {
+        scene.next_action();
+        scene.seen.time.elapsed = Duration::ZERO;
+        scene.seen.instance.conninfo_reloads = reloads;
+        let peer = scene.node("pm03");
+        peer.data_status = Some(DataStatus::StreamingAsync);
+        peer.wal_position = Some(position(1, END.0 + 800));
+        peer.address = "192.0.2.13".parse().ok();
+        scene.node("pm02").data_status = Some(DataStatus::StreamingAsync);
+        let mut hosts = Vec::new();
+        while let Verdict::Do(Step::FollowPeer(peer, host)) = scene.decide(Action::Promote) {
+            assert_eq!(peer, node("pm03"));
+            hosts.push(host.clone());
+            scene.take(Step::FollowPeer(peer, host));
+            if streams {
+                scene.stream_from(1);
+            }
+            if reloads {
+                let waits =
+                    Verdict::Wait(Reason::WalOfPeer(node("pm03"), position(1, END.0 + 800)));
+                assert_eq!(scene.decide(Action::Promote), waits);
+            }
+            scene.seen.time.elapsed += Duration::from_secs(41);
+        }
+        hosts
+    };
+    assert_eq!(tried(true, false), ["192.0.2.13", "pm03"]);
+    assert_eq!(tried(false, false), ["192.0.2.13"]);
+    assert_eq!(tried(true, true), ["192.0.2.13"], "it streams from there");
 }
 
 #[test]

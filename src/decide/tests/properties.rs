@@ -142,7 +142,7 @@ fn no_monitor_stops_starts_or_promotes_anything() {
                         | Step::PromoteServer
                         | Step::WriteStandbySettings
                         | Step::RemoveStandbyMark
-                        | Step::FollowPeer(_)
+                        | Step::FollowPeer(..)
                 );
                 assert!(harmless, "{step:?}");
                 match &scene.seen.cluster {

@@ -175,7 +175,7 @@ fn a_voter_fetches_what_another_has_beyond_it_or_is_not_promoted() {
     for recorded in [DataStatus::StreamingQuorum, DataStatus::Disconnected] {
         let mut scene = voter(1, Some(END.0 + 800), true);
         scene.node("pm03").data_status = Some(recorded);
-        let follow = Step::FollowPeer(node("pm03"));
+        let follow = Step::FollowPeer(node("pm03"), "pm03".into());
         assert_eq!(scene.decide(Action::Promote), Verdict::Do(follow.clone()));
         scene.take(follow);
         scene.seen.time.elapsed = Duration::from_secs(30);

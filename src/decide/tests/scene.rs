@@ -52,6 +52,7 @@ fn cluster_node(name: &str) -> ClusterNode {
         xlog_location: None,
         wal_position: None,
         position_is_final: false,
+        address: None,
         sync_quorum: None,
         baseline: None,
         receiver_status: None,
@@ -121,6 +122,7 @@ impl Scene {
         let sync = mode == ReplicationMode::Sync;
         let names = if sync { "\"pm02\"" } else { "" };
         let report = PrimaryReport {
+            asked_as: "watcher".into(),
             timeline: Timeline(1),
             wal_end: END,
             standbys: vec![

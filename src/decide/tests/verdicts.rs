@@ -23,6 +23,7 @@ pub(super) fn failed(failure: Failure) -> Verdict {
 /// What a server says that has just been promoted.
 pub(super) fn primary_report() -> Answer {
     Answer::Primary(PrimaryReport {
+        asked_as: "postgres".into(),
         timeline: Timeline(2),
         wal_end: END,
         standbys: Vec::new(),

@@ -63,7 +63,7 @@ pub static PGDBA: Parameter = Parameter::new(
     Scope::Always,
     "Owner of the instance",
     "The system user that owns the data directory and runs the server. It is also the database \
-     superuser of the agent's own connections unless monitor_user is set.",
+     superuser of the agent's own connections.",
 );
 
 /// `pghost`
@@ -107,10 +107,11 @@ pub static MONITOR_USER: Parameter = Parameter::new(
     Kind::Text,
     "",
     Scope::Always,
-    "Database user of the agent",
-    "Database user for the agent's own connections; pgdba when empty. In the replication modes it \
-     has to be a superuser, or a member of pg_monitor with the attribute REPLICATION. Its password \
-     is taken from monitor_password or from the .pgpass file of pgdba.",
+    "Database user of monitor_sql",
+    "Database user that runs monitor_sql; pgdba when empty. It needs no rights but those of its statement. \
+     Only where pg_hba.conf does not let pgdba in, neither by pghost nor by the Unix socket, is everything \
+     asked as this user, who then has to be a member of pg_monitor with the attribute REPLICATION. Its \
+     password is taken from monitor_password or from the .pgpass file of pgdba.",
 );
 
 /// `monitor_password`

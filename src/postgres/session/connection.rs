@@ -20,60 +20,92 @@ use crate::system::identity::{User, as_user};
 const APPLICATION_NAME: &str = "pgsql-ha";
 const SOCKET_DIRECTORIES: [&str; 2] = ["/var/run/postgresql", "/tmp"];
 
-/// As whom the server is asked.
+/// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
-    /// `monitor_user`, or the database user.
+    /// The operator's own statement: as `monitor_user`, or else as the database user.
     Monitor,
-    /// The database user, a superuser.
+    /// All that the agent itself asks and changes: as the database user, a superuser who sees everything.
     Owner,
+}
+
+/// Where the server is asked, and as whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Door {
+    /// Host, or directory of the Unix socket.
+    host: String,
+    /// Database user.
+    pub(super) user: String,
+}
+
+/// Returns where and as whom to try, in this order, until the server lets one in.
+///
+/// The owner comes by `pghost` as everybody does, and where its rules do not admit him by the Unix socket;
+/// where they do not do so either, `monitor_user` stands in for him.
+pub(super) fn doors(settings: &Settings, owner: &User, role: Role) -> Vec<Door> {
+    let usual = host(settings, owner);
+    let door = |host: &str, user: &str| Door { host: host.to_owned(), user: user.to_owned() };
+    let watcher = door(&usual, settings.database_user());
+    let mut doors = Vec::new();
+    if role == Role::Owner {
+        doors.push(door(&usual, &settings.pgdba));
+        if !usual.starts_with('/') {
+            doors.push(door(&socket_directory(settings, owner), &settings.pgdba));
+        }
+    }
+    if !doors.contains(&watcher) {
+        doors.push(watcher);
+    }
+    doors
 }
 
 /// An open connection.
 #[derive(Debug)]
 pub(super) struct Connection {
+    /// The database user as whom the server was entered.
+    pub(super) user: String,
     pub(super) client: Client,
     pub(super) version: Version,
     pub(super) driver: JoinHandle<()>,
 }
 
-/// Says where the server is, as whom it is asked, and in which ways it can be reached.
+/// Says how to enter by this door, and in which ways it can be reached.
 pub(super) fn config(
     settings: &Settings,
     owner: &User,
-    role: Role,
+    door: &Door,
     deadline: Instant,
 ) -> (Config, Vec<Way>) {
-    let user = match role {
-        Role::Monitor => settings.database_user(),
-        Role::Owner => &settings.pgdba,
-    };
+    let Door { host, user } = door;
     let mut config = Config::new();
     config.user(user).dbname(&settings.pgdb).port(settings.pgport);
     config.application_name(APPLICATION_NAME);
     let left = deadline.saturating_duration_since(Instant::now()).as_millis().clamp(1, 3_600_000);
     config.options(format!("-c statement_timeout={left} -c lock_timeout={left}"));
-    let host = host(settings, owner);
     match host.starts_with('/') {
-        true => config.host_path(&host),
-        false => config.host(&host),
+        true => config.host_path(host),
+        false => config.host(host),
     };
     let given = settings.monitor_password.as_ref().filter(|_| user == settings.database_user());
-    let key = Key { host: &host, port: settings.pgport, database: &settings.pgdb, user };
+    let key = Key { host, port: settings.pgport, database: &settings.pgdb, user };
     let password = given.cloned().or_else(|| password_file::password(owner, key));
     if let Some(password) = password {
         config.password(password.reveal());
     }
-    let ways = as_user(owner, || ways(settings, owner, &host));
+    let ways = as_user(owner, || ways(settings, owner, host));
     let ways = ways.unwrap_or_else(|error| vec![Way::Impossible(error.to_string())]);
     (config, ways)
 }
 
 /// Returns the host, or the directory of the Unix socket.
 fn host(settings: &Settings, owner: &User) -> String {
-    if !settings.pghost.is_empty() {
-        return settings.pghost.clone();
+    match settings.pghost.is_empty() {
+        true => socket_directory(settings, owner),
+        false => settings.pghost.clone(),
     }
+}
+
+fn socket_directory(settings: &Settings, owner: &User) -> String {
     if !settings.socketdir.is_empty() {
         return settings.socketdir.clone();
     }
@@ -89,10 +121,10 @@ fn host(settings: &Settings, owner: &User) -> String {
 
 /// Connects in the first way that the server admits; the caller keeps the time. Where it admits none, what
 /// became of the encrypted one is told.
-pub(super) async fn reach(config: &Config, ways: &[Way]) -> Result<Connection, Failed> {
+pub(super) async fn reach(config: &Config, ways: &[Way], user: &str) -> Result<Connection, Failed> {
     let mut told: Option<Failed> = None;
     for (number, way) in ways.iter().enumerate() {
-        let failed = match establish(config, way).await {
+        let failed = match establish(config, way, user).await {
             Ok(connection) => return Ok(connection),
             Err(failed) if !failed.is_barred() => return Err(failed),
             Err(failed) => failed,
@@ -105,18 +137,18 @@ pub(super) async fn reach(config: &Config, ways: &[Way]) -> Result<Connection, F
 }
 
 /// Connects in one way.
-async fn establish(config: &Config, way: &Way) -> Result<Connection, Failed> {
+async fn establish(config: &Config, way: &Way, user: &str) -> Result<Connection, Failed> {
     let mut config = config.clone();
     match way {
         Way::Plain => {
             config.ssl_mode(SslMode::Disable);
             let (client, connection) = config.connect(NoTls).await?;
-            Ok(open(client, connection))
+            Ok(open(client, connection, user))
         }
         Way::Encrypted(mode, connector) => {
             config.ssl_mode(*mode);
             let (client, connection) = config.connect(connector.clone()).await?;
-            Ok(open(client, connection))
+            Ok(open(client, connection, user))
         }
         Way::Impossible(why) => Err(Failed::Before(why.clone())),
     }
@@ -148,7 +180,11 @@ impl From<Error> for Failed {
 }
 
 /// Lets a connection work.
-fn open<S>(client: Client, connection: tokio_postgres::Connection<Socket, S>) -> Connection
+fn open<S>(
+    client: Client,
+    connection: tokio_postgres::Connection<Socket, S>,
+    user: &str,
+) -> Connection
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -160,5 +196,5 @@ where
     });
     // Every server tells its version; what is asked of an unknown one is the newest form.
     let version = version.unwrap_or(Version::new(u32::MAX, 0));
-    Connection { client, version, driver }
+    Connection { user: user.to_owned(), client, version, driver }
 }

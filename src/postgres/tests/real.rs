@@ -2,6 +2,7 @@
 //! on its own socket, as the user `postgres` when it runs as root.
 
 mod receiver;
+mod rights;
 mod slots;
 mod tls;
 
@@ -173,46 +174,6 @@ fn a_primary_is_launched_asked_stopped_and_proven_gone() {
     assert_eq!((control.state, control.timeline), (ControlState::ShutDown, Timeline(1)));
     server.launch();
     primary(&mut session);
-}
-
-#[test]
-fn a_user_without_rights_is_answered_and_the_password_file_is_read() {
-    let mut server = Server::new();
-    let hba = server.settings.pgdata.join("pg_hba.conf");
-    let rules = fs::read_to_string(&hba).expect("read");
-    fs::write(&hba, format!("local all monitor scram-sha-256\n{rules}")).expect("write");
-    server.launch();
-    primary(&mut server.session());
-    let create = "create role monitor login password 'se:cret'";
-    assert_eq!(server.session().monitor_sql(create, soon()), Ok(()));
-
-    server.settings.monitor_user = "monitor".into();
-    let refused = server.session().report(soon());
-    assert!(matches!(refused, Answer::Refused(Refusal::Other(_))), "{refused:?}");
-    server.user.home = server.directory.path().to_owned();
-    let file = server.user.home.join(".pgpass");
-    fs::write(&file, "localhost:*:*:monitor:se\\:cret\n").expect("write");
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("chmod");
-    chown(&file, Some(server.user.uid), None).expect("chown");
-    let mut session = server.session();
-    assert_eq!(primary(&mut session).timeline, Timeline(1));
-    // Slots are the superuser's business, on a connection of its own.
-    let slot = SlotName::of("s", &NodeName::new("pm02"), &server.settings.node_list);
-    session.create_slot(&slot, soon()).expect("created");
-    assert_eq!(primary(&mut session).slots.len(), 1);
-
-    postmaster::shutdown(&server.settings, &server.user, ShutdownMode::Fast, soon()).expect("sent");
-    until("gone", || server.find() == Postmaster::Absent);
-    fs::write(server.settings.pgdata.join("standby.signal"), "").expect("write");
-    server.launch();
-    until("a standby", || match session.report(soon()) {
-        Answer::Standby(standby) => {
-            assert_eq!((standby.primary_conninfo, standby.timeline), (None, Timeline(1)));
-            true
-        }
-        Answer::Refused(Refusal::StartingUp) => false,
-        answer => panic!("{answer:?}"),
-    });
 }
 
 #[test]

@@ -49,6 +49,7 @@ fn blank_node(name: &NodeName) -> ClusterNode {
         xlog_location: None,
         wal_position: None,
         position_is_final: false,
+        address: None,
         sync_quorum: None,
         baseline: None,
         receiver_status: None,
@@ -166,7 +167,8 @@ fn spread(world: &mut World, author: HostId, step: &Step) {
     let change = Change::Step(world.hosts[author].name.clone(), step.clone());
     let permanent = step.changes_record();
     let now = world.now;
-    let published = |position, is_final| (PublishedPosition { position, is_final }, now);
+    let published =
+        |position, is_final| (PublishedPosition { position, is_final, address: None }, now);
     if let Step::SetPosition(position) = step {
         world.hosts[author].position = position.map(|position| published(position, false));
     }

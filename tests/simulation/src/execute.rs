@@ -54,7 +54,7 @@ pub fn execute(
             invariants::before_promotion(world, id, running);
             signal(world, id, |server| server.promote = true)
         }
-        Step::FollowPeer(peer) => {
+        Step::FollowPeer(peer, _) => {
             let peer = world.id(peer).ok_or("no such host")?;
             world.hosts[id].disk.target = Some(Target::Peer(peer));
             let done = signal(world, id, |server| server.reload = true);

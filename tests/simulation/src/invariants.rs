@@ -172,7 +172,7 @@ pub fn at_acknowledgement(world: &mut World, rows: &[Row]) {
 /// Checked when a server is told to promote.
 pub fn before_promotion(world: &mut World, id: HostId, running: &Running) {
     stale(world, id);
-    let fetched = running.taken.0.iter().any(|a| matches!(a.step, Step::FollowPeer(_)));
+    let fetched = running.taken.0.iter().any(|a| matches!(a.step, Step::FollowPeer(..)));
     if fetched {
         return;
     }

@@ -115,6 +115,7 @@ fn told(world: &World, id: HostId) -> Answer {
         Phase::Stopping { .. } => Answer::Refused(Refusal::ShuttingDown),
         Phase::Primary => {
             let mut report = PrimaryReport {
+                asked_as: "postgres".into(),
                 timeline: Timeline(disk.wal.timeline()),
                 wal_end: lsn(disk.wal.len()),
                 standbys: replication::rows(world, id),
