@@ -28,6 +28,8 @@ pub struct Order {
     pub notification: Notification,
     pub probe: bool,
     pub timeout: Tick,
+    /// The parameters, as the coordinator has them.
+    pub version: usize,
 }
 
 /// An action under way.
@@ -93,7 +95,7 @@ fn begin(world: &mut World, id: HostId) {
     }
     let Some(order) = world.hosts[id].orders.pop_front() else { return };
     world.actions += 1;
-    let needs = Needs::of(order.action, &world.settings, &order.notification);
+    let needs = Needs::of(order.action, &world.versions[order.version], &order.notification);
     world.trace(|| {
         let event = order.notification.event;
         format!(
@@ -127,7 +129,7 @@ fn advance(world: &mut World, id: HostId, mut running: Running) -> Progress {
     if let Some(mutation) = world.options.mutation {
         bend::distort(mutation, &mut seen, running.order.action);
     }
-    let settings = bend::settings(world.options.mutation, &world.settings);
+    let settings = bend::settings(world.options.mutation, &world.versions[running.order.version]);
     let verdict = decide(running.order.action, &settings, &seen);
     match bend::replace(world.options.mutation, &seen, running.order.action, verdict) {
         Verdict::Done(outcome) => {

@@ -90,7 +90,7 @@ pub fn merge(world: &mut World, source: HostId, members: &[HostId]) {
         catch_up(&mut world.hosts[*id]);
     }
     let mut nodes = world.hosts[source].cib.nodes.clone();
-    let epoch = world.hosts[source].epoch;
+    let (epoch, version) = (world.hosts[source].epoch, world.hosts[source].version);
     for id in members {
         let own = &world.hosts[*id].cib.nodes[*id];
         let won = nodes[*id].clone();
@@ -101,7 +101,7 @@ pub fn merge(world: &mut World, source: HostId, members: &[HostId]) {
     for id in members {
         let host = &mut world.hosts[*id];
         host.cib.nodes.clone_from(&nodes);
-        host.epoch = epoch;
+        (host.epoch, host.version) = (epoch, version);
     }
 }
 

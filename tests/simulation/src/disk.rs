@@ -29,6 +29,8 @@ pub struct Disk {
     pub mark: bool,
     /// `primary_conninfo` in the agent's file; `None`: never written.
     pub target: Option<Target>,
+    /// `primary_slot_name`.
+    pub uses_slot: bool,
     /// `rep_mode.conf`.
     pub names: Option<SyncNames>,
     pub lock: Option<Lock>,
@@ -49,6 +51,7 @@ impl Disk {
             control: ControlState::ShutDown,
             mark: false,
             target: None,
+            uses_slot: false,
             names: None,
             lock: None,
             locked_in_this_life: false,

@@ -25,10 +25,12 @@ pub fn execute(
             Err("not modelled".into())
         }
         Step::WriteStandbySettings => {
+            let settings = &world.versions[running.order.version];
             let disk = &mut world.hosts[id].disk;
             disk.target = Some(Target::Address);
             disk.mark = true;
-            if world.settings.rep_mode == ReplicationMode::Sync && disk.names.is_none() {
+            disk.uses_slot = settings.uses_slots();
+            if settings.rep_mode == ReplicationMode::Sync && disk.names.is_none() {
                 disk.names = Some(SyncNames::nobody());
             }
             Ok(())

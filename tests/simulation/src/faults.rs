@@ -1,8 +1,10 @@
 //! What befalls the cluster: a weighted, random schedule, and the end of it.
 
 use crate::agent;
+use crate::nodes;
 use crate::pacemaker;
 use crate::postgres::Phase;
+use crate::scope::{Part, Scope};
 use crate::world::{HostId, Tick, World};
 
 /// When the first fault may come: the cluster has elected its first primary by then.
@@ -31,6 +33,9 @@ enum Kind {
     Online(HostId),
     CleanUp,
     Checkpoint,
+    ChangeNodes,
+    Join,
+    Leave,
 }
 
 const WEIGHTED: [(Kind, u32); 15] = [
@@ -51,6 +56,13 @@ const WEIGHTED: [(Kind, u32); 15] = [
     (Kind::Checkpoint, 3),
 ];
 
+/// What else happens where a part of the world is there.
+const FURTHER: [(Part, Kind, u32); 3] = [
+    (Part::Nodes, Kind::ChangeNodes, 6),
+    (Part::Nodes, Kind::Join, 4),
+    (Part::Nodes, Kind::Leave, 3),
+];
+
 /// A fault and its moment.
 #[derive(Debug, Clone, Copy)]
 pub struct Fault {
@@ -59,15 +71,18 @@ pub struct Fault {
 }
 
 /// Draws the schedule of a run.
-pub fn schedule(chance: &mut fastrand::Rng) -> Vec<Fault> {
-    let total: u32 = WEIGHTED.iter().map(|(_, weight)| weight).sum();
+pub fn schedule(chance: &mut fastrand::Rng, scope: Scope) -> Vec<Fault> {
+    let further = FURTHER.into_iter().filter(|(part, ..)| scope.has(*part));
+    let further = further.map(|(_, kind, weight)| (kind, weight));
+    let weighted: Vec<_> = WEIGHTED.into_iter().chain(further).collect();
+    let total: u32 = weighted.iter().map(|(_, weight)| weight).sum();
     let mut faults = Vec::new();
     let mut at = chance.u64(FIRST / 3..FIRST * 2);
     while at < LAST {
         let mut drawn = chance.u32(..total);
-        for (kind, weight) in WEIGHTED {
-            if drawn < weight {
-                faults.push(Fault { at, kind });
+        for (kind, weight) in &weighted {
+            if drawn < *weight {
+                faults.push(Fault { at, kind: *kind });
                 break;
             }
             drawn -= weight;
@@ -82,7 +97,8 @@ pub fn schedule(chance: &mut fastrand::Rng) -> Vec<Fault> {
 pub fn strike(world: &mut World) {
     let now = world.now;
     // Where quorum means nothing, a cluster that has never had a primary cannot know that it has one.
-    if world.hosts.len() == 2 && world.first_promotion.is_none_or(|at| now < at + FIRST) {
+    let late = world.hosts.len() == 2 && !world.options.scope.has(Part::Early);
+    if late && world.first_promotion.is_none_or(|at| now < at + FIRST) {
         world.faults.iter_mut().for_each(|fault| fault.at += 1);
         return;
     }
@@ -103,7 +119,10 @@ fn victim(world: &mut World) -> HostId {
     let primary = world.ids().find(|id| world.hosts[*id].server.phase == Phase::Primary);
     match primary {
         Some(primary) if world.chance.u8(..5) < 3 => primary,
-        Some(_) | None => world.chance.usize(..world.hosts.len()),
+        Some(_) | None => {
+            let joined: Vec<HostId> = world.ids().filter(|id| world.hosts[*id].joined).collect();
+            world.chance.choice(&joined).copied().unwrap_or(0)
+        }
     }
 }
 
@@ -166,6 +185,9 @@ fn happen(world: &mut World, kind: Kind) {
         Kind::Checkpoint => {
             world.hosts[id].server.checkpointer_busy_until = now + world.chance.u64(10..100);
         }
+        Kind::ChangeNodes => nodes::change(world),
+        Kind::Join => nodes::join(world),
+        Kind::Leave => nodes::leave(world, id),
     }
 }
 
@@ -173,7 +195,9 @@ fn outage(world: &mut World, hosts: &[HostId]) {
     for id in hosts {
         world.power_off(*id);
         let back = world.now + world.chance.u64(30..500);
-        world.hosts[*id].power_on_at.get_or_insert(back);
+        if world.hosts[*id].joined {
+            world.hosts[*id].power_on_at.get_or_insert(back);
+        }
     }
 }
 
@@ -197,7 +221,7 @@ pub fn end(world: &mut World) {
         let host = &mut world.hosts[id];
         host.server.hung = false;
         host.slow_until = 0;
-        if !host.on {
+        if !host.on && host.joined {
             host.power_on_at = Some(soon);
         }
         set_standby(world, id, false);

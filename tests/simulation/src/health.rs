@@ -11,7 +11,7 @@ pub fn amiss(world: &World) -> Option<String> {
     let [primary] = primaries[..] else {
         return Some(format!("{} hosts accept writes", primaries.len()));
     };
-    for id in world.ids().filter(|id| *id != primary) {
+    for id in world.ids().filter(|id| *id != primary && has_to_stream(world, *id)) {
         let streams = world.connections.iter().any(|c| {
             (c.standby, c.upstream) == (id, primary) && c.receiver && c.sender && c.streaming
         });
@@ -25,13 +25,26 @@ pub fn amiss(world: &World) -> Option<String> {
         }
     }
     // A strict primary waits for standbys that cannot come back by themselves here.
-    if world.options.strict && !world.connections.iter().any(Connection::lasts) {
+    let counts = |c: &Connection| c.lasts() && c.upstream == primary && is_listed(world, c.standby);
+    if world.options.strict && !world.connections.iter().any(counts) {
         return None;
     }
     let recent = world.ledger.rows.last();
     let writes = recent.is_some_and(|row| row.by == primary)
         && world.hosts[primary].server.waiters.len() < 20;
     (!writes).then(|| "commits wait".to_owned())
+}
+
+/// Tells whether a host is one of the cluster's, and has a slot if it asks for one.
+fn has_to_stream(world: &World, id: HostId) -> bool {
+    let host = &world.hosts[id];
+    host.joined && (is_listed(world, id) || !host.disk.uses_slot)
+}
+
+/// Tells whether a host is in `node_list`.
+pub fn is_listed(world: &World, id: HostId) -> bool {
+    let host = &world.hosts[id];
+    world.versions[host.version].node_list.contains(&host.name)
 }
 
 /// Checked at the end of a run.

@@ -28,6 +28,8 @@ pub enum Rule {
     NothingIsAcknowledgedAlone,
     /// A promotion has tried to fetch what a reachable peer says that it has beyond it.
     NothingReachableIsLeft,
+    /// Whoever is promoted is in `node_list`.
+    NobodyElseIsPromoted,
     /// Whoever is promoted is part of the history of the last primary.
     NothingStaleIsPromoted,
     /// Nobody streams from a server whose history it is not part of.
@@ -53,6 +55,7 @@ impl fmt::Display for Rule {
             Self::TheFitHaveEverything => "the fit have everything",
             Self::NothingIsAcknowledgedAlone => "nothing is acknowledged alone",
             Self::NothingReachableIsLeft => "nothing reachable is left",
+            Self::NobodyElseIsPromoted => "nobody outside node_list is promoted",
             Self::NothingStaleIsPromoted => "nothing stale is promoted",
             Self::NothingDivergedStreams => "nothing diverged streams",
             Self::NothingIsOverwritten => "nothing is overwritten",
@@ -172,6 +175,10 @@ pub fn at_acknowledgement(world: &mut World, rows: &[Row]) {
 /// Checked when a server is told to promote.
 pub fn before_promotion(world: &mut World, id: HostId, running: &Running) {
     stale(world, id);
+    if !world.versions[running.order.version].node_list.contains(&world.hosts[id].name) {
+        let evidence = format!("{} is promoted", world.hosts[id].name);
+        broken(world, Rule::NobodyElseIsPromoted, evidence);
+    }
     let fetched = running.taken.0.iter().any(|a| matches!(a.step, Step::FollowPeer(..)));
     if fetched {
         return;

@@ -17,12 +17,14 @@ mod health;
 mod invariants;
 mod mutation;
 mod network;
+mod nodes;
 mod observe;
 mod options;
 mod pacemaker;
 mod planning;
 mod postgres;
 mod replication;
+mod scope;
 mod settings;
 mod wal;
 mod world;
@@ -30,6 +32,7 @@ mod world;
 pub use invariants::{Rule, Violation};
 pub use mutation::Mutation;
 pub use options::Options;
+pub use scope::{Part, Scope};
 
 use world::{Tick, World};
 

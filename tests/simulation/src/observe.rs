@@ -34,7 +34,7 @@ pub fn observe(world: &mut World, id: HostId, running: &mut Running) -> Option<O
         time: ActionTime { elapsed: ticks(world.now - running.began), remaining: ticks(remaining) },
         local: world.hosts[id].name.clone(),
         instance: instance(world, id, running, answer),
-        files: if running.needs.files { files(world, id) } else { Files::default() },
+        files: if running.needs.files { files(world, id, running.order.version) } else { Files::default() },
         cluster: cluster_view(running),
         evidence: Some(unproven()),
         notification: running.order.notification.clone(),
@@ -182,9 +182,9 @@ fn instance(world: &World, id: HostId, running: &Running, answer: Answer) -> Ins
     }
 }
 
-fn files(world: &World, id: HostId) -> Files {
+fn files(world: &World, id: HostId, version: usize) -> Files {
     let disk = &world.hosts[id].disk;
-    let sync = world.settings.rep_mode == ReplicationMode::Sync;
+    let sync = world.versions[version].rep_mode == ReplicationMode::Sync;
     Files {
         lock: disk.lock,
         sync_names: disk.names.clone(),
@@ -207,9 +207,12 @@ fn read_cluster(world: &mut World, id: HostId, running: &Running) -> Result<Clus
     if running.quorum_in_doubt {
         cluster.quorum &= world.hosts[id].quorum;
     }
+    let mut listed = world.hosts.iter().map(|host| host.listed);
+    cluster.nodes.retain(|_| listed.next().unwrap_or(true));
     if running.needs.positions {
         let group = world.groups.iter().find(|group| group.members.contains(&id));
-        for (other, node) in cluster.nodes.iter_mut().enumerate() {
+        for node in &mut cluster.nodes {
+            let Some(other) = world.id(&node.name) else { continue };
             let together = group.is_some_and(|group| group.members.contains(&other));
             node.publish(published(world, id, other).filter(|_| together));
         }

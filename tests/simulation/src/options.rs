@@ -4,6 +4,7 @@ use pgsql_ha::model::settings::ReplicationMode;
 use pgsql_ha::model::sync_names::SyncMethod;
 
 use crate::mutation::Mutation;
+use crate::scope::Scope;
 
 /// Everything that makes one run.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +27,8 @@ pub struct Options {
     pub threshold: u32,
     /// `restart_on_promote`.
     pub restart: bool,
+    /// What the world has beyond the ordinary.
+    pub scope: Scope,
     /// The rule that is broken, if one is.
     pub mutation: Option<Mutation>,
     /// Say what happens.
@@ -44,6 +47,7 @@ impl Options {
         };
         let ignore_quorum = hosts == 2 && chance.bool();
         let threshold = if chance.bool() { 1 } else { 3 };
+        let scope = Scope::drawn(&mut fastrand::Rng::with_seed(seed ^ 0x0005_C09E));
         Self {
             seed,
             hosts,
@@ -54,6 +58,7 @@ impl Options {
             ignore_quorum,
             threshold,
             restart: false,
+            scope,
             mutation: None,
             trace: false,
         }
@@ -67,8 +72,8 @@ impl Options {
             ReplicationMode::Sync | ReplicationMode::None | ReplicationMode::Slave => "sync",
         };
         let mut line = format!(
-            "cargo run -p simulation -- --seed {} --hosts {} --mode {mode}",
-            self.seed, self.hosts
+            "cargo run -p simulation -- --seed {} --hosts {} --mode {mode} --world {}",
+            self.seed, self.hosts, self.scope
         );
         if let Some(mutation) = self.mutation {
             line += &format!(" --mutation {mutation}");

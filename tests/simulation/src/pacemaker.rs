@@ -35,6 +35,8 @@ pub struct Known {
     pub shown: ClusterRole,
     /// The agent holds the node back, for its data may have diverged.
     pub held: bool,
+    /// The parameters with which it was started or found.
+    pub version: usize,
 }
 
 impl Default for Known {
@@ -49,6 +51,7 @@ impl Default for Known {
             must_be_fenced: false,
             shown: ClusterRole::Unknown,
             held: false,
+            version: 0,
         }
     }
 }
@@ -168,12 +171,37 @@ fn perform(world: &mut World, at: usize, lists: &Notification, phase: Phase) -> 
 
 fn order(world: &mut World, hosts: &[HostId], action: Action, lists: &Notification, probe: bool) {
     for id in hosts {
-        let order = Order { action, notification: lists.clone(), probe, timeout: TIMEOUT };
+        // Stop and recurring monitors get what the instance was started with (`construct_op` in controld_execd.c).
+        let version = match action {
+            Action::Stop => world.hosts[*id].known.version,
+            Action::Monitor if !probe => world.hosts[*id].known.version,
+            Action::Start
+            | Action::Status
+            | Action::Monitor
+            | Action::Promote
+            | Action::Demote
+            | Action::Notify
+            | Action::MetaData
+            | Action::ValidateAll
+            | Action::Methods
+            | Action::Usage => version(world, *id),
+        };
+        let notification = lists.clone();
+        let order = Order { action, notification, probe, timeout: TIMEOUT, version };
+        if probe || action == Action::Start {
+            world.hosts[*id].known.version = version;
+        }
         if probe || action != Action::Monitor {
             cib::catch_up(&mut world.hosts[*id]);
         }
         world.hosts[*id].orders.push_back(order);
     }
+}
+
+/// Returns the parameters that a host's actions get: those of its coordinator's copy.
+fn version(world: &World, id: HostId) -> usize {
+    let group = world.groups.iter().find(|group| group.members.contains(&id));
+    world.hosts[group.map_or(id, |group| group.coordinator)].version
 }
 
 fn monitors(world: &mut World, at: usize) {

@@ -55,13 +55,14 @@ pub fn plan(world: &mut World, at: usize) -> Option<Plan> {
 /// The nodes of which nobody knows what they do.
 fn unclean(world: &World, coordinator: HostId, members: &[HostId]) -> Vec<HostId> {
     let nodes = &world.hosts[coordinator].cib.nodes;
+    let listed = |id: &HostId| world.hosts.get(*id).is_none_or(|host| host.listed);
     let lost = |id: &HostId| match nodes[*id].membership {
         Membership::Lost | Membership::NeverSeen => !members.contains(id),
         Membership::Member | Membership::Down => {
             members.contains(id) && world.hosts[*id].known.must_be_fenced
         }
     };
-    world.ids().filter(lost).collect()
+    (0..nodes.len()).filter(listed).filter(lost).collect()
 }
 
 fn wanted(
@@ -79,7 +80,9 @@ fn wanted(
             continue;
         }
         let unwelcome = known.banned || world.hosts[coordinator].cib.nodes[id].standby;
-        let stop = known.active && (!allowed || known.failed || unwelcome);
+        // A changed parameter means a restart (`check_action_definition` in pcmk_sched_actions.c).
+        let outdated = known.version != world.hosts[coordinator].version;
+        let stop = known.active && (!allowed || known.failed || unwelcome || outdated);
         if known.promoted && (stop || chosen != Some(id)) {
             wanted.demote.push(id);
         }

@@ -165,7 +165,7 @@ fn connect(world: &mut World, id: HostId) {
     world.hosts[id].server.asked_for_more = true;
     let Some(upstream) = find(world, id, target) else { return };
     let slot = format!("{SLOTS}_{}", world.hosts[id].name);
-    let needs_slot = world.settings.uses_slots() && target == Target::Address;
+    let needs_slot = world.hosts[id].disk.uses_slot && target == Target::Address;
     if needs_slot && !world.hosts[upstream].disk.slots.contains(&slot) {
         return;
     }

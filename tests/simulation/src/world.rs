@@ -16,6 +16,7 @@ use crate::faults::{self, Fault};
 use crate::fencing::{self, Fence};
 use crate::invariants::{self, Violation};
 use crate::network::{self, Links};
+use crate::nodes;
 use crate::options::Options;
 use crate::pacemaker::{self, Group, Known};
 use crate::postgres::{self, Event, Phase, Server};
@@ -35,6 +36,12 @@ pub const TICK_MS: u64 = 100;
 pub struct Host {
     pub name: NodeName,
     pub on: bool,
+    /// Corosync's list of nodes has it.
+    pub joined: bool,
+    /// The cluster information base has a `<node>` for it.
+    pub listed: bool,
+    /// The parameters in its copy of the cluster information base.
+    pub version: usize,
     pub power_on_at: Option<Tick>,
     pub server: Server,
     pub disk: Disk,
@@ -66,7 +73,10 @@ pub struct Host {
 
 pub struct World {
     pub options: Options,
-    pub settings: Settings,
+    /// The parameters, and what they were changed to.
+    pub versions: Vec<Settings>,
+    /// The nodes of the cluster information base: the hosts, and those that are forgotten there.
+    pub names: Vec<NodeName>,
     pub chance: fastrand::Rng,
     pub now: Tick,
     pub hosts: Vec<Host>,
@@ -92,10 +102,14 @@ impl World {
     pub fn new(options: Options) -> Self {
         let settings = settings::of(&options);
         let mut chance = fastrand::Rng::with_seed(options.seed);
-        let names = settings.node_list.clone();
+        let hosts = nodes::hosts(&options);
+        let names = nodes::names(&options, hosts);
         let host = |name: &NodeName| Host {
             name: name.clone(),
             on: true,
+            joined: true,
+            listed: true,
+            version: 0,
             power_on_at: None,
             server: Server::new(),
             disk: Disk::new(),
@@ -114,12 +128,13 @@ impl World {
             position: None,
             flushed_before: 0,
         };
-        let hosts = names.iter().map(host).collect();
-        Self {
-            links: Links::new(names.len()),
+        let hosts: Vec<Host> = names[..hosts].iter().map(host).collect();
+        let mut world = Self {
+            links: Links::new(hosts.len()),
             options,
-            settings,
-            faults: faults::schedule(&mut chance),
+            versions: vec![settings],
+            names: names.clone(),
+            faults: faults::schedule(&mut chance, options.scope),
             chance,
             now: 0,
             hosts,
@@ -134,7 +149,9 @@ impl World {
             violation: None,
             actions: 0,
             promotions: 0,
-        }
+        };
+        nodes::prepare(&mut world);
+        world
     }
 
     pub fn ids(&self) -> std::ops::Range<HostId> {
@@ -217,7 +234,7 @@ impl World {
             return;
         }
         self.trace(|| format!("{} loses power", self.hosts[id].name));
-        let names = self.settings.node_list.clone();
+        let names = self.names.clone();
         let host = &mut self.hosts[id];
         host.on = false;
         host.disk.wal.lose_unflushed();

@@ -1,0 +1,103 @@
+//! What a run has beyond the ordinary: parts of the world that can be turned on one by one.
+//!
+//! A part that today's agent does not pass is left out of what a seed draws; `--world` asks for it by name.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A part of the world.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// A host of the cluster that is not in `node_list`, with an old copy and no record.
+    Outsider,
+    /// `<node>` entries of hosts that Corosync does not know.
+    Forgotten,
+    /// `node_list` changes on a live resource; hosts join, and leave for good.
+    Nodes,
+    /// Two hosts: faults begin before the first promotion.
+    Early,
+}
+
+impl Part {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Outsider, Self::Forgotten, Self::Nodes, Self::Early];
+
+    /// Those that a seed may draw.
+    const DRAWN: [Self; 0] = [];
+
+    /// Returns its name on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Outsider => "outsider",
+            Self::Forgotten => "forgotten",
+            Self::Nodes => "nodes",
+            Self::Early => "early",
+        }
+    }
+
+    const fn bit(self) -> u32 {
+        1 << self as u32
+    }
+}
+
+/// The parts that a run has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Scope(u32);
+
+impl Scope {
+    /// Tells whether a part is there.
+    #[must_use]
+    pub const fn has(self, part: Part) -> bool {
+        self.0 & part.bit() != 0
+    }
+
+    /// Adds a part.
+    #[must_use]
+    pub const fn with(self, part: Part) -> Self {
+        Self(self.0 | part.bit())
+    }
+
+    /// Lets chance decide which of the parts that a seed may draw are there.
+    #[must_use]
+    pub fn drawn(chance: &mut fastrand::Rng) -> Self {
+        Self::some_of(&Part::DRAWN, chance)
+    }
+
+    /// Lets chance decide about all parts.
+    #[must_use]
+    pub fn any(chance: &mut fastrand::Rng) -> Self {
+        Self::some_of(&Part::ALL, chance)
+    }
+
+    fn some_of(parts: &[Part], chance: &mut fastrand::Rng) -> Self {
+        let drawn = parts.iter().filter(|_| chance.u8(..4) == 0);
+        drawn.fold(Self::default(), |scope, part| scope.with(*part))
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts: Vec<_> = Part::ALL.into_iter().filter(|part| self.has(*part)).collect();
+        match parts.is_empty() {
+            true => f.write_str("plain"),
+            false => f.write_str(&parts.into_iter().map(Part::name).collect::<Vec<_>>().join(",")),
+        }
+    }
+}
+
+impl FromStr for Scope {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "plain" {
+            return Ok(Self::default());
+        }
+        text.split(',').try_fold(Self::default(), |scope, name| {
+            let found = Part::ALL.into_iter().find(|part| part.name() == name);
+            let known = || Part::ALL.map(Part::name).join(", ");
+            let part = found.ok_or_else(|| format!("no such part: {name}; there are {}", known()))?;
+            Ok(scope.with(part))
+        })
+    }
+}
