@@ -8,9 +8,11 @@ use pgsql_ha::model::cluster::{Cluster, ClusterNode, ClusterRole, Membership};
 use pgsql_ha::model::instance::Answer;
 use pgsql_ha::model::observation::{ClusterView, Observation, Taken};
 use pgsql_ha::model::policy::SyncAvailability;
+use pgsql_ha::model::rejoin::Evidence;
 use pgsql_ha::model::settings::Settings;
 use pgsql_ha::model::status::{DataStatus, InstanceStatus};
 use pgsql_ha::model::step::Step;
+use pgsql_ha::model::timeline_history::TimelineHistory;
 use pgsql_ha::model::verdict::{Outcome, Verdict};
 use pgsql_ha::model::wal::{Lsn, Timeline, WalPosition};
 
@@ -82,6 +84,8 @@ pub fn distort(mutation: Mutation, seen: &mut Observation, action: Action) {
                 }
             });
         }
+        Mutation::MarkerIgnored => seen.files.rewinding = None,
+        Mutation::ForkIgnored | Mutation::NumbersSuffice => distort_evidence(mutation, seen),
         Mutation::QuorumRemembered
         | Mutation::RevokeNobody
         | Mutation::ClaimNothing
@@ -110,6 +114,19 @@ fn distort_report(mutation: Mutation, seen: &mut Observation) {
         if mutation == Mutation::StreamingIsSync && row.state.as_deref() == Some("streaming") {
             row.sync_state = Some("sync".to_owned());
         }
+    }
+}
+
+fn distort_evidence(mutation: Mutation, seen: &mut Observation) {
+    let Some(Evidence { own: Ok(own), primary: Ok(primary) }) = &mut seen.evidence else { return };
+    if mutation == Mutation::NumbersSuffice {
+        let same = own.control.newest_timeline() == primary.history.timeline;
+        own.history = if same { None } else { Some(TimelineHistory::first(Timeline(1))) };
+    } else {
+        own.wal_end = own.wal_end.take().map(|end| end.map(|_| Lsn(0)));
+        own.control.checkpoint = Lsn(0);
+        own.control.min_recovery =
+            own.control.min_recovery.map(|end| WalPosition { lsn: Lsn(0), ..end });
     }
 }
 

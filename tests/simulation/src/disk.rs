@@ -25,6 +25,14 @@ pub struct Disk {
     /// How far WAL has to be replayed before a standby takes connections.
     pub consistent_at: usize,
     pub control: ControlState,
+    /// The place of the last checkpoint's record.
+    pub checkpoint: usize,
+    /// The place of the record that ended recovery, until the first checkpoint of the reign.
+    pub end_of_recovery: Option<usize>,
+    /// `backup_label`: a copy that was never started.
+    pub is_copy: bool,
+    /// `PGSQL.rewind`: `pg_rewind` has begun and not come to its end.
+    pub rewinding: bool,
     /// `standby.signal`.
     pub mark: bool,
     /// `primary_conninfo` in the agent's file; `None`: never written.
@@ -49,6 +57,10 @@ impl Disk {
             wal: Wal::new(),
             consistent_at: 1,
             control: ControlState::ShutDown,
+            checkpoint: 0,
+            end_of_recovery: None,
+            is_copy: false,
+            rewinding: false,
             mark: false,
             target: None,
             uses_slot: false,

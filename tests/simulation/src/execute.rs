@@ -10,7 +10,7 @@ use crate::agent::Running;
 use crate::disk::Target;
 use crate::postgres::Phase;
 use crate::world::{HostId, World};
-use crate::{cib, invariants};
+use crate::{cib, invariants, rewind, starts};
 
 /// Takes one step. As with the real one, an error may hide a success.
 pub fn execute(
@@ -21,9 +21,12 @@ pub fn execute(
 ) -> Result<(), String> {
     match step {
         Step::PrepareDirectories | Step::Warn(_) | Step::NoteSyncBaseline(..) => Ok(()),
-        Step::RecoverAlone | Step::CheckpointPrimary(_) | Step::Rewind(..) => {
-            Err("not modelled".into())
+        Step::RecoverAlone => {
+            rewind::recover_alone(world, id);
+            Ok(())
         }
+        Step::CheckpointPrimary(address) => rewind::checkpoint(world, id, address),
+        Step::Rewind(_, address) => rewind::rewind(world, id, running, address),
         Step::WriteStandbySettings => {
             let settings = &world.versions[running.order.version];
             let disk = &mut world.hosts[id].disk;
@@ -73,7 +76,7 @@ pub fn execute(
             Ok(())
         }
         Step::RemoveLock => {
-            invariants::at_unlocking(world, id);
+            starts::at_unlocking(world, id);
             world.hosts[id].disk.lock = None;
             Ok(())
         }
@@ -130,7 +133,7 @@ fn launch(world: &mut World, id: HostId, action: Action) {
     if world.hosts[id].server.phase != Phase::Absent {
         return;
     }
-    invariants::at_launch(world, id, action);
+    starts::at_launch(world, id, action);
     let takes = match world.chance.u8(..10) {
         0 => world.chance.u64(50..250),
         1..=3 => world.chance.u64(10..50),

@@ -36,6 +36,7 @@ enum Kind {
     ChangeNodes,
     Join,
     Leave,
+    Refuse,
 }
 
 const WEIGHTED: [(Kind, u32); 15] = [
@@ -57,10 +58,11 @@ const WEIGHTED: [(Kind, u32); 15] = [
 ];
 
 /// What else happens where a part of the world is there.
-const FURTHER: [(Part, Kind, u32); 3] = [
+const FURTHER: [(Part, Kind, u32); 4] = [
     (Part::Nodes, Kind::ChangeNodes, 6),
     (Part::Nodes, Kind::Join, 4),
     (Part::Nodes, Kind::Leave, 3),
+    (Part::Unasked, Kind::Refuse, 8),
 ];
 
 /// A fault and its moment.
@@ -188,6 +190,7 @@ fn happen(world: &mut World, kind: Kind) {
         Kind::ChangeNodes => nodes::change(world),
         Kind::Join => nodes::join(world),
         Kind::Leave => nodes::leave(world, id),
+        Kind::Refuse => world.hosts[id].refuses_until = later,
     }
 }
 
@@ -220,7 +223,7 @@ pub fn end(world: &mut World) {
         let soon = world.now + world.chance.u64(1..60);
         let host = &mut world.hosts[id];
         host.server.hung = false;
-        host.slow_until = 0;
+        (host.slow_until, host.refuses_until) = (0, 0);
         if !host.on && host.joined {
             host.power_on_at = Some(soon);
         }

@@ -12,6 +12,8 @@ use pgsql_ha::model::verdict::Outcome;
 use crate::agent::Running;
 use crate::clients::Row;
 use crate::postgres::Phase;
+use crate::scope::Part;
+use crate::starts;
 use crate::wal::lsn;
 use crate::world::{HostId, Tick, World};
 
@@ -39,6 +41,10 @@ pub enum Rule {
     /// A lock is removed only by data that has not diverged, and passed only by data that has not or that asks
     /// for nothing.
     TheLockHolds,
+    /// Data that `pg_rewind` has left half done are not started.
+    HalfRewoundRests,
+    /// No start waits for long before it launches, nor fails because nobody could be asked.
+    NoStartHoldsTheCluster,
     /// Every action ends in its time.
     ActionsEnd,
     /// An action that reports success has reached what it promises.
@@ -60,6 +66,8 @@ impl fmt::Display for Rule {
             Self::NothingDivergedStreams => "nothing diverged streams",
             Self::NothingIsOverwritten => "nothing is overwritten",
             Self::TheLockHolds => "the lock holds",
+            Self::HalfRewoundRests => "half rewound data rest",
+            Self::NoStartHoldsTheCluster => "no start holds the cluster",
             Self::ActionsEnd => "actions end",
             Self::SuccessIsTrue => "success is true",
             Self::EndsHealthy => "ends healthy",
@@ -233,47 +241,14 @@ pub fn lacks_nothing(world: &mut World, id: HostId) {
     }
 }
 
-/// Tells whether a node has WAL that the last primary has not.
-fn diverged(world: &World, id: HostId) -> Option<HostId> {
-    let (last, ..) = world.last_promotion?;
-    let own = &world.hosts[id].disk.wal;
-    (last != id && !own.is_prefix_of(&world.hosts[last].disk.wal)).then_some(last)
-}
-
-/// Checked when a start launches the server although there is a lock. A node that is on record as out of
-/// date may, and so may one that takes itself for the last primary: the other rules watch that it is
-/// not promoted, and does not stream.
-pub fn at_launch(world: &mut World, id: HostId, action: Action) {
-    let host = &world.hosts[id];
-    let harmless = matches!(
-        host.cib.nodes[id].data_status,
-        Some(DataStatus::Disconnected | DataStatus::Other(_) | DataStatus::Latest)
-    );
-    if let Some(last) = diverged(world, id)
-        && action == Action::Start
-        && host.disk.lock.is_some()
-        && !harmless
-    {
-        let (name, last) = (&world.hosts[id].name, &world.hosts[last].name);
-        let evidence = format!("{name} starts past its lock, and has WAL that {last} has not");
-        broken(world, Rule::TheLockHolds, evidence);
-    }
-}
-
-/// Checked when a lock is removed.
-pub fn at_unlocking(world: &mut World, id: HostId) {
-    if let Some(last) = diverged(world, id) {
-        let (name, last) = (&world.hosts[id].name, &world.hosts[last].name);
-        let evidence = format!("{name} removes its lock, and has WAL that {last} has not");
-        broken(world, Rule::TheLockHolds, evidence);
-    }
-}
-
 /// Checked when an action ends.
 pub fn at_end(world: &mut World, id: HostId, running: &Running, outcome: Option<&Outcome>) {
     if outcome.is_none() && world.now >= running.began + running.order.timeout {
         let evidence = format!("{} took its whole timeout", running.order.action.name());
         broken(world, Rule::ActionsEnd, evidence);
+    }
+    if world.options.scope.has(Part::Unasked) {
+        starts::prompt(world, id, running, outcome);
     }
     if outcome != Some(&Outcome::Success) {
         return;

@@ -14,6 +14,7 @@ mod execute;
 mod faults;
 mod fencing;
 mod health;
+mod inquiry;
 mod invariants;
 mod mutation;
 mod network;
@@ -24,8 +25,10 @@ mod pacemaker;
 mod planning;
 mod postgres;
 mod replication;
+mod rewind;
 mod scope;
 mod settings;
+mod starts;
 mod wal;
 mod world;
 
@@ -86,6 +89,7 @@ fn recover(world: &mut World) {
     while world.violation.is_none() && world.now < faults::LAST + RECOVERY {
         world.tick();
         if (world.now - faults::LAST).is_multiple_of(CLEAN_UP) {
+            nodes::renew(world);
             pacemaker::clean_up(world);
         }
         healthy_since = match health::amiss(world) {

@@ -9,6 +9,7 @@ use pgsql_ha::model::settings::ReplicationMode;
 use pgsql_ha::model::sync_names::SyncMethod;
 
 use crate::options::Options;
+use crate::scope::Part;
 
 /// A rule that is broken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +54,12 @@ pub enum Mutation {
     ElectBlindly,
     /// A primary goes on although another was promoted.
     UsurperStays,
+    /// The end of WAL is not compared with the fork.
+    ForkIgnored,
+    /// Another's timeline of the same number passes for one's own.
+    NumbersSuffice,
+    /// Data that `pg_rewind` has left half done look like any other.
+    MarkerIgnored,
     /// A stop is over as soon as it has begun.
     StopLies,
     /// A promotion is over as soon as it has begun.
@@ -61,7 +68,7 @@ pub enum Mutation {
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 25] = [
         Self::QuorumAlways,
         Self::QuorumRemembered,
         Self::LostIsDown,
@@ -82,6 +89,9 @@ impl Mutation {
         Self::EverybodyFit,
         Self::ElectBlindly,
         Self::UsurperStays,
+        Self::ForkIgnored,
+        Self::NumbersSuffice,
+        Self::MarkerIgnored,
         Self::StopLies,
         Self::PromoteLies,
     ];
@@ -110,6 +120,9 @@ impl Mutation {
             Self::EverybodyFit => "everybody-fit",
             Self::ElectBlindly => "elect-blindly",
             Self::UsurperStays => "usurper-stays",
+            Self::ForkIgnored => "fork-ignored",
+            Self::NumbersSuffice => "numbers-suffice",
+            Self::MarkerIgnored => "marker-ignored",
             Self::StopLies => "stop-lies",
             Self::PromoteLies => "promote-lies",
         }
@@ -124,6 +137,9 @@ impl Mutation {
         }
         if matches!(self, Self::StrictIsAvailable | Self::GateOpen) {
             (options.mode, options.strict) = (ReplicationMode::Sync, true);
+        }
+        if matches!(self, Self::ForkIgnored | Self::NumbersSuffice | Self::MarkerIgnored) {
+            options.scope = options.scope.with(Part::Proof);
         }
         options
     }
@@ -154,6 +170,9 @@ impl Mutation {
             Self::EverybodyFit => "only fit data is promoted",
             Self::ElectBlindly => "an election compares timelines and positions",
             Self::UsurperStays => "a primary beside the right one gives way",
+            Self::ForkIgnored => "an old primary's WAL ends at or before the fork",
+            Self::NumbersSuffice => "... and its timeline is the one of that number in the history",
+            Self::MarkerIgnored => "half rewound data are not started",
             Self::StopLies => "a stop ends when the server is gone",
             Self::PromoteLies => "a promotion ends when the server accepts writes",
         }

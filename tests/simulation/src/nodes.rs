@@ -4,12 +4,13 @@
 use pgsql_ha::model::cluster::Membership;
 use pgsql_ha::model::instance::ControlState;
 use pgsql_ha::model::node::NodeName;
-use pgsql_ha::model::settings::Settings;
+use pgsql_ha::model::settings::{Rejoin, Settings};
 
 use crate::disk::Disk;
 use crate::invariants::serves;
 use crate::options::Options;
 use crate::scope::Part;
+use crate::starts;
 use crate::world::{HostId, World};
 
 /// Returns how many hosts there are, be they in `node_list` or not, be they joined yet or not.
@@ -110,9 +111,35 @@ pub fn copy(world: &mut World, from: HostId, to: HostId) {
     disk.wal = world.hosts[from].disk.wal.clone();
     disk.wal.lose_unflushed();
     disk.consistent_at = disk.wal.flushed();
+    (disk.checkpoint, disk.is_copy) = (disk.wal.flushed() - 1, true);
     disk.control = ControlState::InArchiveRecovery;
     world.hosts[to].flushed_before = disk.wal.flushed();
     world.hosts[to].disk = disk;
+}
+
+/// Makes new copies of what cannot be used any more, as the log tells the operator to.
+pub fn renew(world: &mut World) {
+    remove_locks(world);
+    let Some(primary) = world.ids().find(|id| serves(world, *id)) else { return };
+    let idle = |id: &HostId| {
+        let host = &world.hosts[*id];
+        host.on && host.agent.is_none() && !host.server.runs() && host.disk.rewinding
+    };
+    for id in world.ids().filter(idle).collect::<Vec<_>>() {
+        world.trace(|| format!("{} gets a new copy", world.hosts[id].name));
+        copy(world, primary, id);
+    }
+}
+
+/// With `rejoin=off` the lock alone decides: who knows that the data are good removes it.
+fn remove_locks(world: &mut World) {
+    for id in world.ids() {
+        let off = world.versions[world.hosts[id].version].rejoin == Rejoin::Off;
+        if off && world.hosts[id].known.held && starts::diverged(world, id).is_none() {
+            world.trace(|| format!("the operator removes the lock of {}", world.hosts[id].name));
+            world.hosts[id].disk.lock = None;
+        }
+    }
 }
 
 /// Takes a standby's host away for good, as long as the rest can go on without it.

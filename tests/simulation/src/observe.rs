@@ -5,18 +5,19 @@ use std::time::Duration;
 use pgsql_ha::model::action::Action;
 use pgsql_ha::model::cluster::Cluster;
 use pgsql_ha::model::instance::{
-    Answer, ControlData, DataDirectory, Files, Instance, Postmaster, PrimaryReport, Receiver,
-    Refusal, SlotRow, StandbyReport,
+    Answer, DataDirectory, Files, Instance, Postmaster, PrimaryReport, Receiver, Refusal, SlotRow,
+    StandbyReport,
 };
 use pgsql_ha::model::observation::{ActionTime, ClusterView, Observation};
-use pgsql_ha::model::rejoin::Evidence;
 use pgsql_ha::model::settings::ReplicationMode;
-use pgsql_ha::model::wal::{PublishedPosition, Timeline, WalLayout};
+use pgsql_ha::model::wal::{PublishedPosition, Timeline};
 
 use crate::agent::Running;
 use crate::disk::Target;
+use crate::inquiry;
 use crate::postgres::Phase;
 use crate::replication;
+use crate::scope::Part;
 use crate::wal::lsn;
 use crate::world::{HostId, TICK_MS, Tick, World};
 
@@ -26,6 +27,12 @@ const SHORT_PATIENCE: Tick = 20;
 /// Takes a snapshot, or `None` while the agent waits for a server that does not answer.
 pub fn observe(world: &mut World, id: HostId, running: &mut Running) -> Option<Observation> {
     let answer = answer(world, id, running)?;
+    let rejoin = world.versions[running.order.version].rejoin;
+    let (evidence, took) = running.inquiry.look(world, id, rejoin);
+    if took > 0 {
+        running.blocked_until = world.now + took;
+        return None;
+    }
     if running.needs.cluster && running.cluster.is_none() {
         running.cluster = Some(read_cluster(world, id, running));
     }
@@ -34,20 +41,17 @@ pub fn observe(world: &mut World, id: HostId, running: &mut Running) -> Option<O
         time: ActionTime { elapsed: ticks(world.now - running.began), remaining: ticks(remaining) },
         local: world.hosts[id].name.clone(),
         instance: instance(world, id, running, answer),
-        files: if running.needs.files { files(world, id, running.order.version) } else { Files::default() },
+        files: if running.needs.files {
+            files(world, id, running.order.version)
+        } else {
+            Files::default()
+        },
         cluster: cluster_view(running),
-        evidence: Some(unproven()),
+        evidence,
         notification: running.order.notification.clone(),
         probe: running.order.probe,
         taken: running.taken.clone(),
     })
-}
-
-/// The comparison of the data with the primary's history, which is not modelled: nothing is proven, so
-/// that the lock holds.
-fn unproven() -> Evidence {
-    let error = "not modelled";
-    Evidence { own: Err(error.to_owned()), primary: Err(error.to_owned()) }
 }
 
 const fn ticks(ticks: Tick) -> Duration {
@@ -128,6 +132,7 @@ fn told(world: &World, id: HostId) -> Answer {
         }
         Phase::Standby | Phase::Promoting { .. } => {
             let connection = world.connections.iter().find(|c| c.standby == id && c.receiver);
+            let proof = world.options.scope.has(Part::Proof);
             let known = if server.asked_for_more { disk.wal.flushed() } else { server.replayed };
             Answer::Standby(StandbyReport {
                 timeline: Timeline(disk.wal.timeline()),
@@ -138,8 +143,8 @@ fn told(world: &World, id: HostId) -> Answer {
                     streaming: true,
                     timeline: Some(Timeline(disk.wal.timeline())),
                 }),
-                // A standby that cannot follow stays as it is: bringing it back is not modelled.
-                left_at: None,
+                // Without proof and rewind nothing would bring back a standby that cannot follow.
+                left_at: disk.wal.left_at().filter(|_| connection.is_none() && proof),
                 primary_conninfo: None,
                 conninfo_overridden: false,
                 synchronous_standby_names: names,
@@ -162,15 +167,8 @@ fn instance(world: &World, id: HostId, running: &Running, answer: Answer) -> Ins
         | Phase::Primary
         | Phase::Stopping { .. } => Postmaster::Running { pid: 4711, held: host.server.held() },
     };
-    let control = (running.needs.control && !host.server.runs()).then(|| ControlData {
-        system_identifier: 1,
-        state: host.disk.control.clone(),
-        timeline: Timeline(host.disk.wal.timeline()),
-        checkpoint: lsn(host.disk.consistent_at),
-        min_recovery: None,
-        can_rewind: false,
-        layout: WalLayout { page: 8192, segment: 16 << 20 },
-    });
+    let control =
+        (running.needs.control && !host.server.runs()).then(|| inquiry::control(world, &host.disk));
     Instance {
         data_directory: DataDirectory::Present,
         postmaster,
@@ -194,8 +192,8 @@ fn files(world: &World, id: HostId, version: usize) -> Files {
         standby_mark: disk.mark,
         locked_in_this_life: disk.lock.is_some() && disk.locked_in_this_life,
         followed_in_this_life: disk.followed_in_this_life,
-        rewinding: None,
         made_slots: Some(disk.made_slots.clone()),
+        rewinding: disk.rewinding.then(|| "begun".to_owned()),
     }
 }
 

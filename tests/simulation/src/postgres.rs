@@ -170,14 +170,19 @@ pub fn live(
                 disk.wal.flush();
             }
             checkpointer(server, now, chance);
+            if now % 64 == 0 && now >= server.checkpointer_busy_until {
+                (disk.checkpoint, disk.end_of_recovery) = (disk.wal.flushed() - 1, None);
+            }
             None
         }
         Phase::Stopping { until, was_primary } if now >= until && (sent || !was_primary) => {
             disk.wal.flush();
-            disk.control = match was_primary {
-                true => ControlState::ShutDown,
-                false => ControlState::ShutDownInRecovery,
-            };
+            if was_primary {
+                disk.control = ControlState::ShutDown;
+                (disk.checkpoint, disk.end_of_recovery) = (disk.wal.len() - 1, None);
+            } else {
+                disk.control = ControlState::ShutDownInRecovery;
+            }
             server.die(Phase::Absent);
             Some(Event::Ended)
         }
@@ -223,8 +228,10 @@ fn hear_signals(
 fn accept(server: &mut Server, disk: &mut Disk, next_id: &mut u32) -> Option<Event> {
     let was_primary = matches!(disk.control, ControlState::InProduction | ControlState::ShutDown);
     server.replayed = if was_primary { disk.wal.flushed() } else { disk.consistent_at };
+    disk.is_copy = false;
     if disk.mark {
         disk.consistent_at = server.replayed;
+        disk.end_of_recovery = None;
         disk.control = ControlState::InArchiveRecovery;
         server.phase = Phase::Standby;
         return None;
@@ -236,6 +243,7 @@ fn accept(server: &mut Server, disk: &mut Disk, next_id: &mut u32) -> Option<Eve
     let id = fresh(next_id);
     let place = disk.wal.append(id);
     disk.wal.flush();
+    (disk.checkpoint, disk.end_of_recovery) = (place, None);
     Some(Event::Promoted { id, place })
 }
 
@@ -246,6 +254,7 @@ fn replay(server: &mut Server, disk: &mut Disk, chance: &mut fastrand::Rng) {
     let speed = if chance.u8(..5) == 0 { 0 } else { chance.usize(1..30) };
     server.replayed = (server.replayed + speed).min(disk.wal.flushed());
     if chance.u8(..5) == 0 {
+        disk.checkpoint = disk.checkpoint.max(disk.consistent_at - 1);
         disk.consistent_at = disk.consistent_at.max(server.replayed);
     }
 }
@@ -254,6 +263,7 @@ fn promoted(server: &mut Server, disk: &mut Disk, next_id: &mut u32) -> Event {
     disk.wal.flush();
     let id = fresh(next_id);
     let place = disk.wal.branch(id);
+    disk.end_of_recovery = Some(place);
     server.replayed = disk.wal.flushed();
     server.phase = Phase::Primary;
     server.commits_wait = !server.names.is_nobody();

@@ -197,10 +197,11 @@ fn connect(world: &mut World, id: HostId) {
 }
 
 /// Finds who answers under an address.
-fn find(world: &mut World, id: HostId, target: Target) -> Option<HostId> {
+pub fn find(world: &mut World, id: HostId, target: Target) -> Option<HostId> {
     let answers = |other: &HostId| {
         let host = &world.hosts[*other];
-        *other != id && host.on && host.server.accepts() && world.links.both_ways(id, *other)
+        let open = host.on && host.server.accepts() && world.now >= host.refuses_until;
+        *other != id && open && world.links.both_ways(id, *other)
     };
     match target {
         Target::Peer(peer) => Some(peer).filter(answers),

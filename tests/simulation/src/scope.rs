@@ -16,11 +16,16 @@ pub enum Part {
     Nodes,
     /// Two hosts: faults begin before the first promotion.
     Early,
+    /// Data are compared with the primary's when an old one returns, and rewound where that is asked for.
+    Proof,
+    /// Servers that take no new connections from other hosts for a while.
+    Unasked,
 }
 
 impl Part {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Outsider, Self::Forgotten, Self::Nodes, Self::Early];
+    pub const ALL: [Self; 6] =
+        [Self::Outsider, Self::Forgotten, Self::Nodes, Self::Early, Self::Proof, Self::Unasked];
 
     /// Those that a seed may draw.
     const DRAWN: [Self; 0] = [];
@@ -33,6 +38,8 @@ impl Part {
             Self::Forgotten => "forgotten",
             Self::Nodes => "nodes",
             Self::Early => "early",
+            Self::Proof => "proof",
+            Self::Unasked => "unasked",
         }
     }
 
@@ -96,7 +103,8 @@ impl FromStr for Scope {
         text.split(',').try_fold(Self::default(), |scope, name| {
             let found = Part::ALL.into_iter().find(|part| part.name() == name);
             let known = || Part::ALL.map(Part::name).join(", ");
-            let part = found.ok_or_else(|| format!("no such part: {name}; there are {}", known()))?;
+            let part =
+                found.ok_or_else(|| format!("no such part: {name}; there are {}", known()))?;
             Ok(scope.with(part))
         })
     }

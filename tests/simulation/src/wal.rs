@@ -3,7 +3,8 @@
 //! A record has an identity that no other record ever has, and is copied with everything before it. So
 //! two logs that agree on the record at a place agree on all before it, and divergence is seen at once.
 
-use pgsql_ha::model::wal::Lsn;
+use pgsql_ha::model::timeline_history::TimelineHistory;
+use pgsql_ha::model::wal::{Lsn, Timeline, WalPosition};
 
 /// What a log begins at, and how many bytes a record takes.
 const ORIGIN: u64 = 0x0300_0000;
@@ -42,13 +43,22 @@ pub struct Wal {
     ancestors: Vec<Ancestor>,
     /// The newest timeline of which it has a history file, be it one that it cannot follow.
     heard_of: u32,
+    /// What that file says of the timelines before it.
+    told: Vec<Ancestor>,
 }
 
 impl Wal {
     /// A new cluster's log: every copy begins with the same record.
     pub fn new() -> Self {
         let records = vec![Record { id: 0, timeline: 1 }];
-        Self { records, flushed: 1, timeline: 1, ancestors: Vec::new(), heard_of: 1 }
+        Self {
+            records,
+            flushed: 1,
+            timeline: 1,
+            ancestors: Vec::new(),
+            heard_of: 1,
+            told: Vec::new(),
+        }
     }
 
     pub const fn timeline(&self) -> u32 {
@@ -90,6 +100,7 @@ impl Wal {
         self.ancestors.push(Ancestor { timeline: self.timeline, end: self.records.len() });
         self.timeline = self.timeline.max(self.heard_of) + 1;
         self.heard_of = self.timeline;
+        self.told.clone_from(&self.ancestors);
         let place = self.append(id);
         self.flush();
         place
@@ -108,7 +119,10 @@ impl Wal {
             return Follow::Refused;
         }
         // The history files are fetched before anything is streamed.
-        self.heard_of = self.heard_of.max(upstream.timeline);
+        if upstream.timeline > self.heard_of {
+            self.heard_of = upstream.timeline;
+            self.told.clone_from(&upstream.ancestors);
+        }
         if upstream.timeline == self.timeline {
             return Follow::Streams;
         }
@@ -120,6 +134,28 @@ impl Wal {
             Some(left) if self.records.len() > left.end => Follow::Visits(left.end),
             Some(_) => Follow::Streams,
         }
+    }
+
+    /// Returns the timeline of the record at a place.
+    pub fn timeline_at(&self, place: usize) -> u32 {
+        self.records.get(place).map_or(self.timeline, |record| record.timeline)
+    }
+
+    /// Returns how many records there are up to the end of a timeline.
+    pub fn end_on(&self, timeline: u32) -> usize {
+        self.records.partition_point(|record| record.timeline <= timeline)
+    }
+
+    /// Returns the history of a timeline of this log.
+    pub fn history(&self, timeline: u32) -> TimelineHistory {
+        history(timeline, &self.ancestors)
+    }
+
+    /// Returns where the newest timeline that it has heard of left its own.
+    pub fn left_at(&self) -> Option<WalPosition> {
+        let newest = history(self.heard_of, &self.told);
+        let lsn = newest.fork_point(Timeline(self.timeline))?;
+        Some(WalPosition { timeline: newest.timeline, lsn })
     }
 
     /// Tells whether two logs disagree on a record that both have.
@@ -148,6 +184,15 @@ impl Wal {
         self.records.push(record);
         true
     }
+}
+
+/// Returns the history of a timeline, from what its file says.
+fn history(timeline: u32, ancestors: &[Ancestor]) -> TimelineHistory {
+    let before = ancestors.iter().filter(|ancestor| ancestor.timeline < timeline);
+    let line = |ancestor: &Ancestor| format!("{} {} -\n", ancestor.timeline, lsn(ancestor.end));
+    let text: String = before.map(line).collect();
+    let timeline = Timeline(timeline);
+    TimelineHistory::parse(timeline, &text).unwrap_or(TimelineHistory::first(timeline))
 }
 
 /// Returns the position after this many records.

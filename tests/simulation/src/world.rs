@@ -63,6 +63,8 @@ pub struct Host {
     pub epoch: u64,
     /// Its attribute daemon is slow or refuses until then.
     pub slow_until: Tick,
+    /// Its server takes no new connections from elsewhere until then.
+    pub refuses_until: Tick,
     /// Writes that were given up, and when they take effect after all.
     pub late: VecDeque<(Tick, Step)>,
     /// The end of WAL that its attribute daemon tells the others, and since when.
@@ -124,6 +126,7 @@ impl World {
             seen_all: false,
             epoch: 0,
             slow_until: 0,
+            refuses_until: 0,
             late: VecDeque::new(),
             position: None,
             flushed_before: 0,
