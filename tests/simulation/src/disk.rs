@@ -33,6 +33,13 @@ pub struct Disk {
     pub is_copy: bool,
     /// `PGSQL.rewind`: `pg_rewind` has begun and not come to its end.
     pub rewinding: bool,
+    /// The timeline that recovery is told to follow; `None`: the latest.
+    pub target_timeline: Option<u32>,
+    /// A timeline of which it has received WAL that it cannot replay.
+    pub stray: Option<u32>,
+    /// `archive_mode`, and the next segment to archive.
+    pub archives: bool,
+    pub archived: usize,
     /// `standby.signal`.
     pub mark: bool,
     /// `primary_conninfo` in the agent's file; `None`: never written.
@@ -61,6 +68,10 @@ impl Disk {
             end_of_recovery: None,
             is_copy: false,
             rewinding: false,
+            target_timeline: None,
+            stray: None,
+            archives: false,
+            archived: 0,
             mark: false,
             target: None,
             uses_slot: false,

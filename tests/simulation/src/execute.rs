@@ -10,7 +10,7 @@ use crate::agent::Running;
 use crate::disk::Target;
 use crate::postgres::Phase;
 use crate::world::{HostId, World};
-use crate::{cib, invariants, rewind, starts};
+use crate::{archive, cib, invariants, rewind, starts};
 
 /// Takes one step. As with the real one, an error may hide a success.
 pub fn execute(
@@ -57,6 +57,7 @@ pub fn execute(
         }
         Step::PromoteServer => {
             invariants::before_promotion(world, id, running);
+            archive::before_promotion(world, id);
             signal(world, id, |server| server.promote = true)
         }
         Step::FollowPeer(peer, _) => {
@@ -142,6 +143,10 @@ fn launch(world: &mut World, id: HostId, action: Action) {
     let now = world.now;
     let host = &mut world.hosts[id];
     host.server.launch(&host.disk, now, takes);
+    if let Err(error) = archive::before_recovery(world, id) {
+        world.trace(|| format!("{} server: {error}", world.hosts[id].name));
+        world.hosts[id].server.die(Phase::Absent);
+    }
 }
 
 fn shutdown(world: &mut World, id: HostId, mode: ShutdownMode) {

@@ -79,7 +79,7 @@ fn own_data(world: &World, id: HostId, primary: Option<&PrimaryData>) -> OwnData
     OwnData {
         wal_end: matters.then(|| Ok(lsn(disk.wal.end_on(timeline.0)))),
         history: Some(disk.wal.history(timeline.0)),
-        newest_segment: Some(Timeline(disk.wal.timeline())),
+        newest_segment: Some(Timeline(disk.wal.timeline().max(disk.stray.unwrap_or(0)))),
         is_copy: disk.is_copy,
         control,
     }

@@ -6,7 +6,9 @@
 //! `health` what must come about in the end, `mutation` and `bend` the proof that it would be noticed if it did not.
 
 mod agent;
+mod archive;
 mod bend;
+mod branch;
 mod cib;
 mod clients;
 mod disk;

@@ -29,6 +29,8 @@ pub fn names(options: &Options, hosts: usize) -> Vec<NodeName> {
 
 /// Lets the last host join later, and the forgotten nodes be known to be down or never seen.
 pub fn prepare(world: &mut World) {
+    let archives = world.options.scope.has(Part::Archive);
+    world.hosts.iter_mut().for_each(|host| host.disk.archives = archives);
     if world.options.scope.has(Part::Nodes)
         && let Some(last) = world.hosts.last_mut()
     {
@@ -107,7 +109,7 @@ pub fn join(world: &mut World) {
 
 /// Makes a host's data a copy of another's (`pg_basebackup`).
 pub fn copy(world: &mut World, from: HostId, to: HostId) {
-    let mut disk = Disk::new();
+    let mut disk = Disk { archives: world.hosts[to].disk.archives, ..Disk::new() };
     disk.wal = world.hosts[from].disk.wal.clone();
     disk.wal.lose_unflushed();
     disk.consistent_at = disk.wal.flushed();

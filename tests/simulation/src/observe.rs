@@ -134,15 +134,15 @@ fn told(world: &World, id: HostId) -> Answer {
             let connection = world.connections.iter().find(|c| c.standby == id && c.receiver);
             let proof = world.options.scope.has(Part::Proof);
             let known = if server.asked_for_more { disk.wal.flushed() } else { server.replayed };
+            let sent = connection.filter(|c| c.pretends.is_some()).map_or(0, |c| c.flushed);
+            let timeline = Timeline(disk.wal.timeline().max(disk.stray.unwrap_or(0)));
             Answer::Standby(StandbyReport {
-                timeline: Timeline(disk.wal.timeline()),
-                wal_end: lsn(known.max(server.replayed)),
+                timeline,
+                wal_end: lsn(known.max(server.replayed).max(sent)),
                 replayed: lsn(server.replayed),
                 own_wal_read: server.asked_for_more,
-                receiver: connection.map(|_| Receiver {
-                    streaming: true,
-                    timeline: Some(Timeline(disk.wal.timeline())),
-                }),
+                receiver: connection
+                    .map(|_| Receiver { streaming: true, timeline: Some(timeline) }),
                 // Without proof and rewind nothing would bring back a standby that cannot follow.
                 left_at: disk.wal.left_at().filter(|_| connection.is_none() && proof),
                 primary_conninfo: None,

@@ -6,6 +6,8 @@ use pgsql_ha::model::instance::ControlState;
 use pgsql_ha::model::step::ShutdownMode;
 use pgsql_ha::model::sync_names::SyncNames;
 
+use crate::archive::SEGMENT;
+use crate::branch::Branch;
 use crate::disk::{Disk, Target};
 use crate::world::Tick;
 
@@ -57,6 +59,8 @@ pub struct Server {
     pub asked_for_more: bool,
     /// The `primary_conninfo` in use.
     pub target: Option<Target>,
+    /// `recovery_target_timeline`, looked up in the archive.
+    pub follows: Option<Branch>,
     pub retry_at: Tick,
     /// `synchronous_standby_names` of postmaster and new sessions.
     pub names: SyncNames,
@@ -79,6 +83,7 @@ impl Server {
             replayed: 0,
             asked_for_more: false,
             target: None,
+            follows: None,
             retry_at: 0,
             names: SyncNames::nobody(),
             reload: false,
@@ -214,6 +219,10 @@ fn hear_signals(
             }
             server.waiters.clear();
             if was_primary {
+                // With archiving on it switches to a new segment before the shutdown checkpoint.
+                while disk.archives && !disk.wal.len().is_multiple_of(SEGMENT) {
+                    disk.wal.append(fresh(next_id));
+                }
                 disk.wal.append(fresh(next_id));
                 disk.wal.flush();
             }
@@ -262,7 +271,7 @@ fn replay(server: &mut Server, disk: &mut Disk, chance: &mut fastrand::Rng) {
 fn promoted(server: &mut Server, disk: &mut Disk, next_id: &mut u32) -> Event {
     disk.wal.flush();
     let id = fresh(next_id);
-    let place = disk.wal.branch(id);
+    let place = disk.wal.branch_off(id);
     disk.end_of_recovery = Some(place);
     server.replayed = disk.wal.flushed();
     server.phase = Phase::Primary;

@@ -68,6 +68,6 @@ fn finish(world: &mut World, id: HostId, source: HostId) {
     host.disk.end_of_recovery = None;
     // What the source does not have is removed, `standby.signal` as well.
     (host.disk.mark, host.disk.is_copy) = (false, true);
-    (host.disk.lock, host.disk.rewinding) = (None, false);
+    (host.disk.lock, host.disk.rewinding, host.disk.stray) = (None, false, None);
     host.flushed_before = host.disk.wal.flushed();
 }

@@ -20,12 +20,21 @@ pub enum Part {
     Proof,
     /// Servers that take no new connections from other hosts for a while.
     Unasked,
+    /// An archive that all hosts share.
+    Archive,
 }
 
 impl Part {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Outsider, Self::Forgotten, Self::Nodes, Self::Early, Self::Proof, Self::Unasked];
+    pub const ALL: [Self; 7] = [
+        Self::Outsider,
+        Self::Forgotten,
+        Self::Nodes,
+        Self::Early,
+        Self::Proof,
+        Self::Unasked,
+        Self::Archive,
+    ];
 
     /// Those that a seed may draw.
     const DRAWN: [Self; 0] = [];
@@ -40,6 +49,7 @@ impl Part {
             Self::Early => "early",
             Self::Proof => "proof",
             Self::Unasked => "unasked",
+            Self::Archive => "archive",
         }
     }
 
@@ -59,10 +69,14 @@ impl Scope {
         self.0 & part.bit() != 0
     }
 
-    /// Adds a part.
+    /// Adds a part, and what it makes no sense without.
     #[must_use]
     pub const fn with(self, part: Part) -> Self {
-        Self(self.0 | part.bit())
+        let needed = match part {
+            Part::Unasked | Part::Archive => Part::Proof.bit(),
+            Part::Outsider | Part::Forgotten | Part::Nodes | Part::Early | Part::Proof => 0,
+        };
+        Self(self.0 | part.bit() | needed)
     }
 
     /// Lets chance decide which of the parts that a seed may draw are there.

@@ -5,7 +5,6 @@ use std::time::Duration;
 use pgsql_ha::model::action::Action;
 use pgsql_ha::model::rejoin::Kinship;
 use pgsql_ha::model::status::DataStatus;
-use pgsql_ha::model::step::Step;
 use pgsql_ha::model::verdict::{Failure, Outcome};
 
 use crate::agent::Running;

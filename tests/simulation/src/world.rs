@@ -9,6 +9,7 @@ use pgsql_ha::model::step::Step;
 use pgsql_ha::model::wal::PublishedPosition;
 
 use crate::agent::{self, Order, Running};
+use crate::archive::{self, Archive};
 use crate::cib::{self, Change};
 use crate::clients::{self, Ledger};
 use crate::disk::Disk;
@@ -88,6 +89,7 @@ pub struct World {
     pub fences: Vec<Fence>,
     pub faults: Vec<Fault>,
     pub ledger: Ledger,
+    pub archive: Archive,
     pub next_id: u32,
     /// The last promotion: host, and the record it began with.
     pub last_promotion: Option<(HostId, u32, usize)>,
@@ -145,6 +147,7 @@ impl World {
             groups: Vec::new(),
             fences: Vec::new(),
             ledger: Ledger::default(),
+            archive: Archive::default(),
             next_id: 0,
             last_promotion: None,
             first_promotion: None,
@@ -177,6 +180,7 @@ impl World {
         faults::strike(self);
         network::regroup(self);
         self.servers();
+        archive::fill(self);
         replication::flow(self);
         clients::write(self);
         cib::deliver(self);
@@ -213,6 +217,7 @@ impl World {
             match event {
                 Some(Event::Promoted { id: record, place }) => {
                     invariants::at_promotion(self, id, record, place);
+                    archive::promoted(self, id);
                     self.promotions += 1;
                     self.first_promotion.get_or_insert(self.now);
                     self.last_promotion = Some((id, record, place));
