@@ -142,6 +142,7 @@ fn launch(world: &mut World, id: HostId, action: Action) {
     };
     let now = world.now;
     let host = &mut world.hosts[id];
+    host.rogue = false;
     host.server.launch(&host.disk, now, takes);
     if let Err(error) = archive::before_recovery(world, id) {
         world.trace(|| format!("{} server: {error}", world.hosts[id].name));

@@ -1,6 +1,7 @@
 //! What befalls the cluster: a weighted, random schedule, and the end of it.
 
 use crate::agent;
+use crate::hands;
 use crate::nodes;
 use crate::pacemaker;
 use crate::postgres::Phase;
@@ -15,7 +16,7 @@ pub const LAST: Tick = 2000;
 
 /// What happens.
 #[derive(Debug, Clone, Copy)]
-enum Kind {
+pub enum Kind {
     KillPostmaster,
     PowerOff,
     PowerOffTwo,
@@ -37,6 +38,14 @@ enum Kind {
     Join,
     Leave,
     Refuse,
+    Maintenance,
+    MaintainAndPromote,
+    PromoteByHand,
+    EndMaintenance,
+    StartByHand,
+    StopByHand,
+    RestoreRecord,
+    DeleteRecord,
 }
 
 const WEIGHTED: [(Kind, u32); 15] = [
@@ -58,11 +67,17 @@ const WEIGHTED: [(Kind, u32); 15] = [
 ];
 
 /// What else happens where a part of the world is there.
-const FURTHER: [(Part, Kind, u32); 4] = [
+const FURTHER: [(Part, Kind, u32); 10] = [
     (Part::Nodes, Kind::ChangeNodes, 6),
     (Part::Nodes, Kind::Join, 4),
     (Part::Nodes, Kind::Leave, 3),
     (Part::Unasked, Kind::Refuse, 8),
+    (Part::Hands, Kind::Maintenance, 2),
+    (Part::Promotion, Kind::MaintainAndPromote, 4),
+    (Part::Hands, Kind::StartByHand, 5),
+    (Part::Hands, Kind::StopByHand, 3),
+    (Part::Records, Kind::RestoreRecord, 6),
+    (Part::Records, Kind::DeleteRecord, 3),
 ];
 
 /// A fault and its moment.
@@ -108,12 +123,21 @@ pub fn strike(world: &mut World) {
         std::mem::take(&mut world.faults).into_iter().partition(|fault| fault.at <= now);
     world.faults = rest;
     for fault in due {
-        happen(world, fault.kind);
+        let hand = matches!(fault.kind, Kind::PromoteByHand | Kind::EndMaintenance);
+        match now < world.hands.quiet_until && !hand {
+            true => later(world, now + 1, fault.kind),
+            false => happen(world, fault.kind),
+        }
     }
     if world.moved_away.is_some_and(|(_, until)| now >= until) {
         world.moved_away = None;
         world.groups.iter_mut().for_each(|group| group.changed = true);
     }
+}
+
+/// Adds to the schedule.
+pub fn later(world: &mut World, at: Tick, kind: Kind) {
+    world.faults.push(Fault { at, kind });
 }
 
 /// Picks a host, more often than not the primary's.
@@ -190,6 +214,14 @@ fn happen(world: &mut World, kind: Kind) {
         Kind::ChangeNodes => nodes::change(world),
         Kind::Join => nodes::join(world),
         Kind::Leave => nodes::leave(world, id),
+        Kind::Maintenance => hands::maintain(world, false),
+        Kind::MaintainAndPromote => hands::maintain(world, true),
+        Kind::PromoteByHand => hands::promote(world),
+        Kind::EndMaintenance => hands::end_maintenance(world),
+        Kind::StartByHand => hands::start(world, id),
+        Kind::StopByHand => hands::stop(world, id),
+        Kind::RestoreRecord => hands::restore(world),
+        Kind::DeleteRecord => hands::delete(world, id),
         Kind::Refuse => world.hosts[id].refuses_until = later,
     }
 }
@@ -216,6 +248,7 @@ pub fn end(world: &mut World) {
     world.trace(|| "everything is mended".to_owned());
     world.faults.clear();
     world.moved_away = None;
+    world.hands.maintenance = false;
     if world.links.any_closed() {
         world.links.heal(world.now);
     }

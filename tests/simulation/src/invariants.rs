@@ -7,10 +7,11 @@ use pgsql_ha::model::cluster::Cluster;
 use pgsql_ha::model::settings::ReplicationMode;
 use pgsql_ha::model::status::DataStatus;
 use pgsql_ha::model::step::Step;
-use pgsql_ha::model::verdict::Outcome;
+use pgsql_ha::model::verdict::{Failure, Outcome};
 
 use crate::agent::Running;
 use crate::clients::Row;
+use crate::hands;
 use crate::postgres::Phase;
 use crate::scope::Part;
 use crate::starts;
@@ -45,6 +46,8 @@ pub enum Rule {
     HalfRewoundRests,
     /// No start waits for long before it launches, nor fails because nobody could be asked.
     NoStartHoldsTheCluster,
+    /// The last primary is not taken for another's rival.
+    TheRightOneStays,
     /// Every action ends in its time.
     ActionsEnd,
     /// An action that reports success has reached what it promises.
@@ -68,6 +71,7 @@ impl fmt::Display for Rule {
             Self::TheLockHolds => "the lock holds",
             Self::HalfRewoundRests => "half rewound data rest",
             Self::NoStartHoldsTheCluster => "no start holds the cluster",
+            Self::TheRightOneStays => "the right one stays",
             Self::ActionsEnd => "actions end",
             Self::SuccessIsTrue => "success is true",
             Self::EndsHealthy => "ends healthy",
@@ -107,7 +111,8 @@ fn has(world: &World, id: HostId, row: &Row) -> bool {
 
 /// Checked after every tick.
 pub fn always(world: &mut World) {
-    let primaries: Vec<HostId> = world.ids().filter(|id| serves(world, *id)).collect();
+    let rightful = |id: &HostId| serves(world, *id) && !world.hosts[*id].rogue;
+    let primaries: Vec<HostId> = world.ids().filter(rightful).collect();
     if primaries.len() > 1 {
         let names: Vec<_> = primaries.iter().map(|id| world.hosts[*id].name.as_str()).collect();
         let evidence = format!("{} accept writes", names.join(" and "));
@@ -121,7 +126,7 @@ pub fn always(world: &mut World) {
         }
         world.hosts[id].flushed_before = flushed;
     }
-    if is_sync(world) {
+    if is_sync(world) && world.now >= world.hands.quiet_until {
         the_fit_have_everything(world);
     }
 }
@@ -249,6 +254,15 @@ pub fn at_end(world: &mut World, id: HostId, running: &Running, outcome: Option<
     }
     if world.options.scope.has(Part::Unasked) {
         starts::prompt(world, id, running, outcome);
+    }
+    if let Some(Outcome::Failed(Failure::Usurper { .. })) = outcome
+        && world.last_promotion.is_some_and(|(last, ..)| last == id)
+    {
+        let evidence = format!("{} is deposed, {outcome:?}", world.hosts[id].name);
+        broken(world, Rule::TheRightOneStays, evidence);
+    }
+    if outcome == Some(&Outcome::RunningPromoted) && !running.order.probe {
+        hands::adopted(world, id);
     }
     if outcome != Some(&Outcome::Success) {
         return;

@@ -15,6 +15,7 @@ mod disk;
 mod execute;
 mod faults;
 mod fencing;
+mod hands;
 mod health;
 mod inquiry;
 mod invariants;

@@ -14,6 +14,7 @@ use pgsql_ha::model::verdict::{Failure, Outcome};
 use crate::agent::Order;
 use crate::cib::{self, Change};
 use crate::planning;
+use crate::scope::Part;
 use crate::world::{HostId, Tick, World};
 
 /// The operations' timeout.
@@ -95,6 +96,9 @@ pub struct Plan {
 pub fn act(world: &mut World) {
     for at in 0..world.groups.len() {
         if world.now < world.groups[at].settled_at {
+            continue;
+        }
+        if world.hands.maintenance {
             continue;
         }
         match world.groups[at].plan.take() {
@@ -309,12 +313,21 @@ fn show(world: &mut World, id: HostId, role: ClusterRole) {
     }
 }
 
+/// Has Pacemaker forget what it knew of the resource, and look again.
+pub fn refresh(world: &mut World) {
+    clean_up(world);
+    let idle = world.hosts.iter_mut().filter(|host| host.on && host.agent.is_none());
+    idle.for_each(|host| host.known = Known { version: host.known.version, ..Known::default() });
+}
+
 /// Forgets failures, as `crm_resource --cleanup` does: whatever is unknown then is probed.
 pub fn clean_up(world: &mut World) {
+    let hands = world.options.scope.has(Part::Hands);
     for host in world.hosts.iter_mut().filter(|host| host.on) {
         let known = &mut host.known;
         (known.failures, known.banned) = (0, false);
         known.held = false;
+        known.probed &= !hands || known.active;
     }
     world.groups.iter_mut().for_each(|group| group.changed = true);
 }

@@ -124,6 +124,10 @@ fn phases(world: &World, members: &[HostId], wanted: &Wanted) -> VecDeque<Phase>
     use NotifiedOperation::{Demote, Promote, Start, Stop};
     let mut phases = VecDeque::new();
     let mut leaving: Vec<HostId> = wanted.demote.iter().chain(&wanted.stop).copied().collect();
+    // It is where the promoted instance is, and nowhere else.
+    let without = |id: &&HostId| !world.hosts[**id].known.promoted && !leaving.contains(id);
+    let without: Vec<HostId> = members.iter().filter(without).copied().collect();
+    leaving.extend(without);
     leaving.retain(|id| world.hosts[*id].address);
     if !leaving.is_empty() {
         phases.push_back(Phase::AddressDown(leaving));

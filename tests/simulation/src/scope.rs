@@ -22,11 +22,17 @@ pub enum Part {
     Unasked,
     /// An archive that all hosts share.
     Archive,
+    /// The operator's hands: maintenance mode, servers started and stopped by hand.
+    Hands,
+    /// The record is restored from an older copy, or deleted, under a primary that runs.
+    Records,
+    /// Promotion by hand, in maintenance mode.
+    Promotion,
 }
 
 impl Part {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::Outsider,
         Self::Forgotten,
         Self::Nodes,
@@ -34,6 +40,9 @@ impl Part {
         Self::Proof,
         Self::Unasked,
         Self::Archive,
+        Self::Hands,
+        Self::Records,
+        Self::Promotion,
     ];
 
     /// Those that a seed may draw.
@@ -50,6 +59,9 @@ impl Part {
             Self::Proof => "proof",
             Self::Unasked => "unasked",
             Self::Archive => "archive",
+            Self::Hands => "hands",
+            Self::Records => "records",
+            Self::Promotion => "promotion",
         }
     }
 
@@ -73,7 +85,9 @@ impl Scope {
     #[must_use]
     pub const fn with(self, part: Part) -> Self {
         let needed = match part {
-            Part::Unasked | Part::Archive => Part::Proof.bit(),
+            Part::Unasked | Part::Archive | Part::Hands | Part::Records | Part::Promotion => {
+                Part::Proof.bit()
+            }
             Part::Outsider | Part::Forgotten | Part::Nodes | Part::Early | Part::Proof => 0,
         };
         Self(self.0 | part.bit() | needed)

@@ -15,6 +15,7 @@ use crate::clients::{self, Ledger};
 use crate::disk::Disk;
 use crate::faults::{self, Fault};
 use crate::fencing::{self, Fence};
+use crate::hands::{self, Hands};
 use crate::invariants::{self, Violation};
 use crate::network::{self, Links};
 use crate::nodes;
@@ -45,6 +46,8 @@ pub struct Host {
     pub version: usize,
     pub power_on_at: Option<Tick>,
     pub server: Server,
+    /// Somebody started it by hand as a primary: what it acknowledges is nobody's, until the cluster knows of it.
+    pub rogue: bool,
     pub disk: Disk,
     /// Its copy of the cluster information base.
     pub cib: Cluster,
@@ -90,6 +93,7 @@ pub struct World {
     pub faults: Vec<Fault>,
     pub ledger: Ledger,
     pub archive: Archive,
+    pub hands: Hands,
     pub next_id: u32,
     /// The last promotion: host, and the record it began with.
     pub last_promotion: Option<(HostId, u32, usize)>,
@@ -116,6 +120,7 @@ impl World {
             version: 0,
             power_on_at: None,
             server: Server::new(),
+            rogue: false,
             disk: Disk::new(),
             cib: cib::blank(name, &names, policy(&options)),
             inbox: VecDeque::new(),
@@ -148,6 +153,7 @@ impl World {
             fences: Vec::new(),
             ledger: Ledger::default(),
             archive: Archive::default(),
+            hands: Hands::default(),
             next_id: 0,
             last_promotion: None,
             first_promotion: None,
@@ -215,6 +221,11 @@ impl World {
                 self.trace(|| format!("{} server: {after:?}", self.hosts[id].name));
             }
             match event {
+                Some(Event::Promoted { .. }) if self.hosts[id].rogue => {}
+                Some(Event::Promoted { id: record, place }) if hands::promoted(self, id) => {
+                    archive::promoted(self, id);
+                    self.last_promotion = Some((id, record, place));
+                }
                 Some(Event::Promoted { id: record, place }) => {
                     invariants::at_promotion(self, id, record, place);
                     archive::promoted(self, id);
@@ -250,6 +261,7 @@ impl World {
         host.disk.followed_in_this_life = false;
         host.disk.consistent_at = host.disk.consistent_at.min(host.disk.wal.flushed());
         host.server.die(Phase::Absent);
+        host.rogue = false;
         host.agent = None;
         host.orders.clear();
         host.late.clear();
