@@ -11,9 +11,10 @@ use pgsql_ha::model::sync_quorum::SyncQuorum;
 use crate::faults::Kind;
 use crate::invariants::serves;
 use crate::nodes::in_charge;
+use crate::pacemaker::{self, Group};
 use crate::postgres::Phase;
 use crate::world::{HostId, Tick, World};
-use crate::{archive, faults, pacemaker};
+use crate::{archive, faults};
 
 /// How long the agents are given to set a record right that a hand has changed.
 const SETTLING: Tick = 150;
@@ -176,9 +177,13 @@ pub fn delete(world: &mut World, id: HostId) {
 /// The operator's partition, if all is well in it: a record is not touched while it is needed.
 fn calm(world: &World) -> Option<Vec<HostId>> {
     let members = in_charge(world).filter(|_| !world.hands.maintenance)?;
-    let well = |id: &HostId| serves(world, *id) && world.hosts[*id].known.promoted;
+    let record = &world.hosts[members[0]].cib.nodes;
+    let well =
+        |id: &HostId| serves(world, *id) && world.hosts[*id].known.promoted && !record[*id].standby;
     let joined = world.hosts.iter().filter(|host| host.joined).count();
-    (members.len() == joined && members.iter().any(well)).then_some(members)
+    let rests = |group: &Group| group.members == members && group.plan.is_none() && !group.changed;
+    let rests = world.groups.iter().any(rests) && world.moved_away.is_none();
+    (rests && members.len() == joined && members.iter().any(well)).then_some(members)
 }
 
 fn rewrite(world: &mut World, members: &[HostId], record: impl Fn(usize) -> Record) {
