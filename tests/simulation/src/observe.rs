@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pgsql_ha::model::action::Action;
-use pgsql_ha::model::cluster::Cluster;
+use pgsql_ha::model::cluster::{Cluster, QuorumRule};
 use pgsql_ha::model::instance::{
     Answer, DataDirectory, Files, Instance, Postmaster, PrimaryReport, Receiver, Refusal, SlotRow,
     StandbyReport,
@@ -205,6 +205,10 @@ fn read_cluster(world: &mut World, id: HostId, running: &Running) -> Result<Clus
     if running.quorum_in_doubt {
         cluster.quorum &= world.hosts[id].quorum;
     }
+    cluster.quorum_rule = match world.hosts.iter().filter(|host| host.joined).count() {
+        0..=2 => QuorumRule::TwoNodes,
+        _ => QuorumRule::Majority,
+    };
     let mut listed = world.hosts.iter().map(|host| host.listed);
     cluster.nodes.retain(|_| listed.next().unwrap_or(true));
     if running.needs.positions {
