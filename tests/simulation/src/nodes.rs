@@ -122,6 +122,7 @@ pub fn copy(world: &mut World, from: HostId, to: HostId) {
 /// Makes new copies of what cannot be used any more, as the log tells the operator to.
 pub fn renew(world: &mut World) {
     remove_locks(world);
+    list_all(world);
     let Some(primary) = world.ids().find(|id| serves(world, *id)) else { return };
     let idle = |id: &HostId| {
         let host = &world.hosts[*id];
@@ -130,6 +131,17 @@ pub fn renew(world: &mut World) {
     for id in world.ids().filter(idle).collect::<Vec<_>>() {
         world.trace(|| format!("{} gets a new copy", world.hosts[id].name));
         copy(world, primary, id);
+    }
+}
+
+/// Puts nodes back into `node_list` when the rest is left without a primary, as the log tells the operator to.
+fn list_all(world: &mut World) {
+    let joined = world.hosts.iter().filter(|host| host.joined);
+    let unlisted = joined.filter(|host| !world.versions[host.version].node_list.contains(&host.name));
+    let names: Vec<NodeName> = unlisted.map(|host| host.name.clone()).collect();
+    let primary = world.ids().any(|id| serves(world, id));
+    if !names.is_empty() && !primary && world.options.scope.has(Part::Nodes) {
+        reconfigure(world, |settings| settings.node_list.extend(names));
     }
 }
 
