@@ -87,7 +87,9 @@ pub fn change(world: &mut World) {
 
 /// Lets a host join the cluster: with a copy of the primary, or with data from long ago.
 pub fn join(world: &mut World) {
-    if in_charge(world).is_none() {
+    // Nobody adds a host while another is away.
+    let joined = world.hosts.iter().filter(|host| host.joined).count();
+    if in_charge(world).is_none_or(|members| members.len() < joined) {
         return;
     }
     let Some(id) = world.ids().find(|id| !world.hosts[*id].joined) else { return };
@@ -137,11 +139,17 @@ pub fn renew(world: &mut World) {
 /// Puts nodes back into `node_list` when the rest is left without a primary, as the log tells the operator to.
 fn list_all(world: &mut World) {
     let joined = world.hosts.iter().filter(|host| host.joined);
-    let unlisted = joined.filter(|host| !world.versions[host.version].node_list.contains(&host.name));
+    let unlisted =
+        joined.filter(|host| !world.versions[host.version].node_list.contains(&host.name));
     let names: Vec<NodeName> = unlisted.map(|host| host.name.clone()).collect();
+    let gone = world.hosts.iter().filter(|host| !host.joined);
+    let gone: Vec<NodeName> = gone.map(|host| host.name.clone()).collect();
     let primary = world.ids().any(|id| serves(world, id));
-    if !names.is_empty() && !primary && world.options.scope.has(Part::Nodes) {
-        reconfigure(world, |settings| settings.node_list.extend(names));
+    if !primary && world.options.scope.has(Part::Nodes) {
+        reconfigure(world, |settings| {
+            settings.node_list.retain(|name| !gone.contains(name));
+            settings.node_list.extend(names);
+        });
     }
 }
 
