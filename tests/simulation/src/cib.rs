@@ -175,13 +175,11 @@ fn spread(world: &mut World, author: HostId, step: &Step) {
     if let Step::SetFinalPosition(position) = step {
         world.hosts[author].position = Some(published(*position, true));
     }
+    // What changes nothing makes no new version (`cib_process_request` in based_callbacks.c).
+    let changed = permanent && apply(&mut world.hosts[coordinator], &change);
     for member in members {
-        if permanent {
-            world.hosts[member].epoch += 1;
-        }
-        if permanent && member == coordinator {
-            apply(&mut world.hosts[member], &change);
-        } else {
+        world.hosts[member].epoch += u64::from(changed);
+        if !permanent || member != coordinator {
             post(world, member, change.clone());
         }
     }

@@ -261,6 +261,7 @@ pub fn at_end(world: &mut World, id: HostId, running: &Running, outcome: Option<
     }
     if let Some(Outcome::Failed(Failure::Usurper { .. })) = outcome
         && world.last_promotion.is_some_and(|(last, ..)| last == id)
+        && !world.hosts[id].rogue
     {
         let evidence = format!("{} is deposed, {outcome:?}", world.hosts[id].name);
         broken(world, Rule::TheRightOneStays, evidence);
