@@ -22,7 +22,12 @@ pub enum Change {
 }
 
 /// Returns the copy of a node that knows nothing yet.
-pub fn blank(local: &NodeName, names: &[NodeName], policy: NoQuorumPolicy) -> Cluster {
+pub fn blank(
+    local: &NodeName,
+    names: &[NodeName],
+    policy: NoQuorumPolicy,
+    fencing: bool,
+) -> Cluster {
     Cluster {
         local: local.clone(),
         quorum: false,
@@ -31,7 +36,7 @@ pub fn blank(local: &NodeName, names: &[NodeName], policy: NoQuorumPolicy) -> Cl
             _ => QuorumRule::Majority,
         },
         no_quorum_policy: policy,
-        fencing: true,
+        fencing,
         startup_fencing: true,
         nodes: names.iter().map(blank_node).collect(),
     }

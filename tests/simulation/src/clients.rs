@@ -11,6 +11,8 @@ pub struct Row {
     pub id: u32,
     pub place: usize,
     pub by: HostId,
+    /// With `rep_mode=sync` it has to be there for ever.
+    pub promised: bool,
 }
 
 /// Every acknowledged row, in the order of acknowledgement.
@@ -48,7 +50,13 @@ fn acknowledge(world: &mut World, id: HostId) {
     let waiters = std::mem::take(&mut world.hosts[id].server.waiters);
     let (done, waiting) = waiters.into_iter().partition(|waiter| waiter.place < released);
     world.hosts[id].server.waiters = waiting;
-    let row = |waiter: Waiter| Row { id: waiter.id, place: waiter.place, by: id };
+    let sync = invariants::is_sync(world, id);
+    let loose = invariants::is_loose(world);
+    let row = |waiter: Waiter| {
+        let row = Row { id: waiter.id, place: waiter.place, by: id, promised: sync };
+        // What one host alone acknowledged beyond the other's sight is promised to nobody without fencing.
+        Row { promised: sync && (!loose || invariants::is_elsewhere(world, &row)), ..row }
+    };
     let rows: Vec<Row> = Vec::<Waiter>::into_iter(done).map(row).collect();
     if world.hosts[id].rogue {
         return;

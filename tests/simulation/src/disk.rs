@@ -37,6 +37,8 @@ pub struct Disk {
     pub target_timeline: Option<u32>,
     /// A timeline of which it has received WAL that it cannot replay.
     pub stray: Option<u32>,
+    /// PostgreSQL 13 or later.
+    pub reloads_conninfo: bool,
     /// `archive_mode`, and the next segment to archive.
     pub archives: bool,
     pub archived: usize,
@@ -70,6 +72,7 @@ impl Disk {
             rewinding: false,
             target_timeline: None,
             stray: None,
+            reloads_conninfo: true,
             archives: false,
             archived: 0,
             mark: false,

@@ -46,6 +46,7 @@ pub enum Kind {
     StopByHand,
     RestoreRecord,
     DeleteRecord,
+    ChangeMode,
 }
 
 const WEIGHTED: [(Kind, u32); 15] = [
@@ -67,7 +68,7 @@ const WEIGHTED: [(Kind, u32); 15] = [
 ];
 
 /// What else happens where a part of the world is there.
-const FURTHER: [(Part, Kind, u32); 10] = [
+const FURTHER: [(Part, Kind, u32); 11] = [
     (Part::Nodes, Kind::ChangeNodes, 6),
     (Part::Nodes, Kind::Join, 4),
     (Part::Nodes, Kind::Leave, 3),
@@ -78,6 +79,7 @@ const FURTHER: [(Part, Kind, u32); 10] = [
     (Part::Hands, Kind::StopByHand, 3),
     (Part::Records, Kind::RestoreRecord, 6),
     (Part::Records, Kind::DeleteRecord, 3),
+    (Part::Live, Kind::ChangeMode, 6),
 ];
 
 /// A fault and its moment.
@@ -222,6 +224,7 @@ fn happen(world: &mut World, kind: Kind) {
         Kind::StopByHand => hands::stop(world, id),
         Kind::RestoreRecord => hands::restore(world),
         Kind::DeleteRecord => hands::delete(world, id),
+        Kind::ChangeMode => nodes::change_mode(world),
         Kind::Refuse => world.hosts[id].refuses_until = later,
     }
 }

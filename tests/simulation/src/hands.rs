@@ -136,7 +136,7 @@ pub fn adopted(world: &mut World, id: HostId) {
     };
     let host = &world.hosts[id];
     let waits = host.server.commits_wait || !host.cib.nodes.iter().any(fit);
-    let waits = waits && (host.server.commits_wait || !world.options.strict);
+    let waits = waits && (host.server.commits_wait || !world.versions[host.version].is_strict());
     if last && waits && group.is_some_and(|group| group.members.len() == joined) {
         world.hosts[id].rogue = false;
     }

@@ -1,6 +1,6 @@
 //! Whether a mended cluster is whole again. What may never happen on the way is `invariants`' business.
 
-use crate::invariants::{Rule, broken, is_sync, lacks_nothing, serves};
+use crate::invariants::{Rule, broken, lacks_nothing, serves};
 use crate::replication::Connection;
 use crate::scope::Part;
 use crate::wal::Follow;
@@ -26,7 +26,8 @@ pub fn amiss(world: &World) -> Option<String> {
     }
     // A strict primary waits for standbys that cannot come back by themselves here.
     let counts = |c: &Connection| c.lasts() && c.upstream == primary && is_listed(world, c.standby);
-    if world.options.strict && !world.connections.iter().any(counts) {
+    let strict = world.versions[world.hosts[primary].version].is_strict();
+    if strict && !world.connections.iter().any(counts) {
         return None;
     }
     let recent = world.ledger.rows.last();
@@ -53,7 +54,7 @@ pub fn at_last(world: &mut World) {
         broken(world, Rule::EndsHealthy, evidence);
     }
     let primary = world.ids().find(|id| serves(world, *id));
-    if let Some(primary) = primary.filter(|_| is_sync(world)) {
+    if let Some(primary) = primary {
         lacks_nothing(world, primary);
     }
 }

@@ -101,8 +101,25 @@ pub fn serves(world: &World, id: HostId) -> bool {
     world.hosts[id].on && world.hosts[id].server.phase == Phase::Primary
 }
 
-pub fn is_sync(world: &World) -> bool {
-    world.options.mode == ReplicationMode::Sync
+/// Tells whether the server of a host runs with `rep_mode=sync`, and is to go on with it.
+pub fn is_sync(world: &World, id: HostId) -> bool {
+    let host = &world.hosts[id];
+    [host.known.version, host.version]
+        .into_iter()
+        .all(|version| world.versions[version].rep_mode == ReplicationMode::Sync)
+}
+
+/// Tells whether there is no fencing, and no quorum that would keep two partitions from acting: both may then have a
+/// primary, and what one of them acknowledged alone is lost when they meet.
+pub fn is_loose(world: &World) -> bool {
+    let joined = world.hosts.iter().filter(|host| host.joined).count();
+    world.options.scope.has(Part::Unfenced) && (joined <= 2 || world.options.ignore_quorum)
+}
+
+/// Tells whether a row is on the disk of another host.
+pub fn is_elsewhere(world: &World, row: &Row) -> bool {
+    let flushed = |id: HostId| row.place < world.hosts[id].disk.wal.flushed();
+    world.ids().any(|id| id != row.by && has(world, id, row) && flushed(id))
 }
 
 fn has(world: &World, id: HostId, row: &Row) -> bool {
@@ -113,7 +130,7 @@ fn has(world: &World, id: HostId, row: &Row) -> bool {
 pub fn always(world: &mut World) {
     let rightful = |id: &HostId| serves(world, *id) && !world.hosts[*id].rogue;
     let primaries: Vec<HostId> = world.ids().filter(rightful).collect();
-    if primaries.len() > 1 {
+    if primaries.len() > 1 && !world.options.scope.has(Part::Unfenced) {
         let names: Vec<_> = primaries.iter().map(|id| world.hosts[*id].name.as_str()).collect();
         let evidence = format!("{} accept writes", names.join(" and "));
         broken(world, Rule::OnePrimary, evidence);
@@ -126,13 +143,15 @@ pub fn always(world: &mut World) {
         }
         world.hosts[id].flushed_before = flushed;
     }
-    if is_sync(world) && world.now >= world.hands.quiet_until {
+    if !is_loose(world) && world.now >= world.hands.quiet_until {
         the_fit_have_everything(world);
     }
 }
 
 fn the_fit_have_everything(world: &mut World) {
-    let Some(row) = world.ledger.rows.last().copied() else { return };
+    let Some(row) = world.ledger.rows.iter().rev().find(|row| row.promised).copied() else {
+        return;
+    };
     let mut faults = Vec::new();
     // Where quorum is ignored, a majority is as good as any other partition: it may know less than a smaller one.
     if world.options.ignore_quorum && world.hosts.iter().filter(|host| host.joined).count() > 2 {
@@ -178,12 +197,9 @@ fn lacks_a_quorum(world: &World, cib: &Cluster, id: HostId, row: &Row) -> bool {
 
 /// Checked when clients are told that their rows are committed.
 pub fn at_acknowledgement(world: &mut World, rows: &[Row]) {
-    if !is_sync(world) || !world.options.strict {
-        return;
-    }
     let Some(row) = rows.last().copied() else { return };
-    let mut others = world.ids().filter(|id| *id != row.by);
-    if !others.any(|id| has(world, id, &row) && row.place < world.hosts[id].disk.wal.flushed()) {
+    let settings = &world.versions[world.hosts[row.by].known.version];
+    if settings.is_strict() && is_sync(world, row.by) && !is_elsewhere(world, &row) {
         let evidence = format!("{} alone has row {}", world.hosts[row.by].name, row.id);
         broken(world, Rule::NothingIsAcknowledgedAlone, evidence);
     }
@@ -223,6 +239,9 @@ fn has_said_more(world: &World, id: HostId, other: HostId, running: &Running) ->
 }
 
 fn stale(world: &mut World, id: HostId) {
+    if is_loose(world) {
+        return;
+    }
     if let Some((last, record, place)) = world.last_promotion
         && !world.hosts[id].disk.wal.holds(place, record)
     {
@@ -235,14 +254,13 @@ fn stale(world: &mut World, id: HostId) {
 /// Checked when a server has become a primary; `record` is the first one of its reign.
 pub fn at_promotion(world: &mut World, id: HostId, record: u32, place: usize) {
     stale(world, id);
-    if is_sync(world) {
-        lacks_nothing(world, id);
-    }
+    lacks_nothing(world, id);
     world.trace(|| format!("{} is primary from record {record} at {place}", world.hosts[id].name));
 }
 
 pub fn lacks_nothing(world: &mut World, id: HostId) {
-    let lost: Vec<&Row> = world.ledger.rows.iter().filter(|row| !has(world, id, row)).collect();
+    let promised = world.ledger.rows.iter().filter(|row| row.promised);
+    let lost: Vec<&Row> = promised.filter(|row| !has(world, id, row)).collect();
     if let Some(row) = lost.first() {
         let (by, name) = (&world.hosts[row.by].name, &world.hosts[id].name);
         let evidence = format!("{name} lacks {} rows, the first is {} by {by}", lost.len(), row.id);

@@ -4,7 +4,9 @@
 use pgsql_ha::model::cluster::Membership;
 use pgsql_ha::model::instance::ControlState;
 use pgsql_ha::model::node::NodeName;
-use pgsql_ha::model::settings::{Rejoin, Settings};
+use pgsql_ha::model::policy::SyncAvailability;
+use pgsql_ha::model::settings::{Rejoin, ReplicationMode, Settings};
+use pgsql_ha::model::sync_names::SyncMethod;
 
 use crate::disk::Disk;
 use crate::invariants::serves;
@@ -30,7 +32,10 @@ pub fn names(options: &Options, hosts: usize) -> Vec<NodeName> {
 /// Lets the last host join later, and the forgotten nodes be known to be down or never seen.
 pub fn prepare(world: &mut World) {
     let archives = world.options.scope.has(Part::Archive);
-    world.hosts.iter_mut().for_each(|host| host.disk.archives = archives);
+    let old = world.options.scope.has(Part::Old);
+    for disk in world.hosts.iter_mut().map(|host| &mut host.disk) {
+        (disk.archives, disk.reloads_conninfo) = (archives, !old);
+    }
     if world.options.scope.has(Part::Nodes)
         && let Some(last) = world.hosts.last_mut()
     {
@@ -66,6 +71,42 @@ pub fn reconfigure(world: &mut World, change: impl FnOnce(&mut Settings)) {
     let mut groups = world.groups.iter_mut();
     if let Some(group) = groups.find(|group| group.members == members) {
         group.changed = true;
+    }
+}
+
+/// Changes how commits wait.
+pub fn change_mode(world: &mut World) {
+    let Some(members) = in_charge(world) else { return };
+    let before = &world.versions[world.hosts[members[0]].version];
+    let (mode, policy) = (before.rep_mode, before.policy.clone());
+    let what = world.chance.u8(..4);
+    world.trace(|| format!("parameter {what} changes from {mode:?} {policy:?}"));
+    reconfigure(world, |settings| match what {
+        0 => {
+            settings.rep_mode = match mode {
+                ReplicationMode::Sync => ReplicationMode::Async,
+                ReplicationMode::Async | ReplicationMode::None | ReplicationMode::Slave => {
+                    ReplicationMode::Sync
+                }
+            };
+        }
+        1 => {
+            settings.policy.sync_method = match policy.sync_method {
+                SyncMethod::First => SyncMethod::Any,
+                SyncMethod::Any => SyncMethod::First,
+            };
+        }
+        2 => settings.policy.sync_standbys = 3 - policy.sync_standbys,
+        _ => {
+            settings.policy.sync_availability = match policy.sync_availability {
+                SyncAvailability::Available => SyncAvailability::Strict,
+                SyncAvailability::Strict => SyncAvailability::Available,
+            };
+        }
+    });
+    // Who chooses async gives up what only the synchronous standbys have.
+    if what == 0 && mode == ReplicationMode::Sync {
+        world.ledger.rows.iter_mut().for_each(|row| row.promised = false);
     }
 }
 
@@ -111,7 +152,9 @@ pub fn join(world: &mut World) {
 
 /// Makes a host's data a copy of another's (`pg_basebackup`).
 pub fn copy(world: &mut World, from: HostId, to: HostId) {
-    let mut disk = Disk { archives: world.hosts[to].disk.archives, ..Disk::new() };
+    let mut disk = Disk::new();
+    disk.archives = world.hosts[to].disk.archives;
+    disk.reloads_conninfo = world.hosts[to].disk.reloads_conninfo;
     disk.wal = world.hosts[from].disk.wal.clone();
     disk.wal.lose_unflushed();
     disk.consistent_at = disk.wal.flushed();

@@ -175,7 +175,7 @@ fn instance(world: &World, id: HostId, running: &Running, answer: Answer) -> Ins
         answer,
         disk: None,
         control,
-        conninfo_reloads: true,
+        conninfo_reloads: !world.options.scope.has(Part::Old),
         last_fatal: None,
     }
 }

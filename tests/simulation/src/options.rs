@@ -25,8 +25,6 @@ pub struct Options {
     pub ignore_quorum: bool,
     /// `migration-threshold`.
     pub threshold: u32,
-    /// `restart_on_promote`.
-    pub restart: bool,
     /// What the world has beyond the ordinary.
     pub scope: Scope,
     /// The rule that is broken, if one is.
@@ -57,7 +55,6 @@ impl Options {
             strict: chance.u8(..3) == 0,
             ignore_quorum,
             threshold,
-            restart: false,
             scope,
             mutation: None,
             trace: false,

@@ -323,10 +323,14 @@ pub fn refresh(world: &mut World) {
 /// Forgets failures, as `crm_resource --cleanup` does: whatever is unknown then is probed.
 pub fn clean_up(world: &mut World) {
     let hands = world.options.scope.has(Part::Hands);
+    let unfenced = world.options.scope.has(Part::Unfenced);
     for host in world.hosts.iter_mut().filter(|host| host.on) {
         let known = &mut host.known;
         (known.failures, known.banned) = (0, false);
         known.held = false;
+        if known.must_be_fenced && unfenced {
+            (known.must_be_fenced, known.probed) = (false, false);
+        }
         known.probed &= !hands || known.active;
     }
     world.groups.iter_mut().for_each(|group| group.changed = true);

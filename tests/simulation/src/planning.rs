@@ -14,6 +14,7 @@ use pgsql_ha::model::status::PromotionScore;
 
 use crate::fencing;
 use crate::pacemaker::{Phase, Plan};
+use crate::scope::Part;
 use crate::world::{HostId, World};
 
 /// What is to be done, by kind.
@@ -39,7 +40,9 @@ pub fn plan(world: &mut World, at: usize) -> Option<Plan> {
     }
     let coordinator = world.groups[at].coordinator;
     let allowed = world.hosts[coordinator].quorum || world.options.ignore_quorum;
-    let unclean = unclean(world, coordinator, &members);
+    let fencing = !world.options.scope.has(Part::Unfenced);
+    // Without fencing whoever is lost counts as down, and what cannot be stopped stays as it is.
+    let unclean = if fencing { unclean(world, coordinator, &members) } else { Vec::new() };
     if allowed {
         unclean.iter().for_each(|id| fencing::request(world, coordinator, *id));
     }
@@ -103,8 +106,14 @@ fn wanted(
 fn chosen(world: &World, coordinator: HostId, members: &[HostId]) -> Option<HostId> {
     let nodes = &world.hosts[coordinator].cib.nodes;
     let away = world.moved_away.map(|(host, _)| host);
+    // Where nobody can be fenced, an instance that could not be stopped may still be the primary.
+    let blocked = world.options.scope.has(Part::Unfenced)
+        && members.iter().any(|id| world.hosts[*id].known.must_be_fenced);
     let may = |id: &HostId| {
         let known = &world.hosts[*id].known;
+        if blocked && !known.promoted {
+            return false;
+        }
         known.active && !known.failed && !known.banned && !nodes[*id].standby && away != Some(*id)
     };
     let score = |id: HostId| match nodes[id].score {

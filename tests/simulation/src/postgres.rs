@@ -204,7 +204,9 @@ fn hear_signals(
 ) {
     if server.reload {
         server.reload = false;
-        server.target = disk.target;
+        if disk.reloads_conninfo {
+            server.target = disk.target;
+        }
         server.names = disk.names.clone().unwrap_or_default();
     }
     if server.promote && server.phase == Phase::Standby {

@@ -28,11 +28,19 @@ pub enum Part {
     Records,
     /// Promotion by hand, in maintenance mode.
     Promotion,
+    /// `stonith-enabled=false`.
+    Unfenced,
+    /// `rep_mode`, `sync_method`, `sync_standbys` and `sync_availability` change on a live resource.
+    Live,
+    /// A PostgreSQL before 13, which takes a new `primary_conninfo` only by a restart.
+    Old,
+    /// `restart_on_promote`: a promotion by restart keeps the timeline.
+    Restart,
 }
 
 impl Part {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 14] = [
         Self::Outsider,
         Self::Forgotten,
         Self::Nodes,
@@ -43,6 +51,10 @@ impl Part {
         Self::Hands,
         Self::Records,
         Self::Promotion,
+        Self::Unfenced,
+        Self::Live,
+        Self::Old,
+        Self::Restart,
     ];
 
     /// Those that a seed may draw.
@@ -62,6 +74,10 @@ impl Part {
             Self::Hands => "hands",
             Self::Records => "records",
             Self::Promotion => "promotion",
+            Self::Unfenced => "unfenced",
+            Self::Live => "live",
+            Self::Old => "old",
+            Self::Restart => "restart",
         }
     }
 
@@ -88,7 +104,15 @@ impl Scope {
             Part::Unasked | Part::Archive | Part::Hands | Part::Records | Part::Promotion => {
                 Part::Proof.bit()
             }
-            Part::Outsider | Part::Forgotten | Part::Nodes | Part::Early | Part::Proof => 0,
+            Part::Outsider
+            | Part::Forgotten
+            | Part::Nodes
+            | Part::Early
+            | Part::Proof
+            | Part::Unfenced
+            | Part::Live
+            | Part::Old
+            | Part::Restart => 0,
         };
         Self(self.0 | part.bit() | needed)
     }

@@ -36,7 +36,7 @@ pub fn of(options: &Options) -> Settings {
         ("sync_standbys", &standbys),
         ("sync_availability", if options.strict { "strict" } else { "available" }),
         ("rejoin", rejoin),
-        ("restart_on_promote", if options.restart { "true" } else { "false" }),
+        ("restart_on_promote", if options.scope.has(Part::Restart) { "true" } else { "false" }),
     ];
     let pairs = parameters.map(|(name, value)| (format!("OCF_RESKEY_{name}"), value.to_owned()));
     let instance = ("OCF_RESOURCE_INSTANCE".to_owned(), "pgsql".to_owned());

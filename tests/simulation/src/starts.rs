@@ -8,7 +8,7 @@ use pgsql_ha::model::status::DataStatus;
 use pgsql_ha::model::verdict::{Failure, Outcome};
 
 use crate::agent::Running;
-use crate::invariants::{Rule, broken};
+use crate::invariants::{Rule, broken, is_loose};
 use crate::world::{HostId, TICK_MS, Tick, World};
 
 /// How long a start may wait for the primary's history.
@@ -16,7 +16,7 @@ const ASKING: Tick = 70;
 
 /// Tells whether a node has WAL that the last primary has not.
 pub fn diverged(world: &World, id: HostId) -> Option<HostId> {
-    let (last, ..) = world.last_promotion?;
+    let (last, ..) = world.last_promotion.filter(|_| !is_loose(world))?;
     let own = &world.hosts[id].disk.wal;
     (last != id && !own.is_prefix_of(&world.hosts[last].disk.wal)).then_some(last)
 }

@@ -23,6 +23,7 @@ use crate::options::Options;
 use crate::pacemaker::{self, Group, Known};
 use crate::postgres::{self, Event, Phase, Server};
 use crate::replication::{self, Connection};
+use crate::scope::Part;
 use crate::settings;
 
 /// The number of a host, from 0.
@@ -112,6 +113,7 @@ impl World {
         let mut chance = fastrand::Rng::with_seed(options.seed);
         let hosts = nodes::hosts(&options);
         let names = nodes::names(&options, hosts);
+        let fencing = !options.scope.has(Part::Unfenced);
         let host = |name: &NodeName| Host {
             name: name.clone(),
             on: true,
@@ -122,7 +124,7 @@ impl World {
             server: Server::new(),
             rogue: false,
             disk: Disk::new(),
-            cib: cib::blank(name, &names, policy(&options)),
+            cib: cib::blank(name, &names, policy(&options), fencing),
             inbox: VecDeque::new(),
             known: Known::default(),
             agent: None,
