@@ -50,12 +50,9 @@ fn acknowledge(world: &mut World, id: HostId) {
     let waiters = std::mem::take(&mut world.hosts[id].server.waiters);
     let (done, waiting) = waiters.into_iter().partition(|waiter| waiter.place < released);
     world.hosts[id].server.waiters = waiting;
-    let sync = invariants::is_sync(world, id);
-    let loose = invariants::is_loose(world);
     let row = |waiter: Waiter| {
-        let row = Row { id: waiter.id, place: waiter.place, by: id, promised: sync };
-        // What one host alone acknowledged beyond the other's sight is promised to nobody without fencing.
-        Row { promised: sync && (!loose || invariants::is_elsewhere(world, &row)), ..row }
+        let row = Row { id: waiter.id, place: waiter.place, by: id, promised: false };
+        Row { promised: invariants::is_promised(world, &row), ..row }
     };
     let rows: Vec<Row> = Vec::<Waiter>::into_iter(done).map(row).collect();
     if world.hosts[id].rogue {

@@ -50,6 +50,8 @@ pub struct Disk {
     pub uses_slot: bool,
     /// `rep_mode.conf`.
     pub names: Option<SyncNames>,
+    /// Whether the server's configuration includes that file, which it does with `rep_mode=sync`.
+    pub includes_names: bool,
     pub lock: Option<Lock>,
     /// Whether the host has been on since it was written.
     pub locked_in_this_life: bool,
@@ -79,11 +81,17 @@ impl Disk {
             target: None,
             uses_slot: false,
             names: None,
+            includes_names: false,
             lock: None,
             locked_in_this_life: false,
             followed_in_this_life: false,
             slots: BTreeSet::new(),
             made_slots: Vec::new(),
         }
+    }
+
+    /// What the server reads when it is told to.
+    pub fn effective_names(&self) -> SyncNames {
+        self.names.clone().filter(|_| self.includes_names).unwrap_or_default()
     }
 }

@@ -33,6 +33,7 @@ pub fn execute(
             disk.target = Some(Target::Address);
             disk.mark = true;
             disk.uses_slot = settings.uses_slots();
+            disk.includes_names = settings.rep_mode == ReplicationMode::Sync;
             if settings.rep_mode == ReplicationMode::Sync && disk.names.is_none() {
                 disk.names = Some(SyncNames::nobody());
             }

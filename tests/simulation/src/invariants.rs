@@ -116,6 +116,19 @@ pub fn is_loose(world: &World) -> bool {
     world.options.scope.has(Part::Unfenced) && (joined <= 2 || world.options.ignore_quorum)
 }
 
+/// Tells whether a row that was acknowledged just now is promised: without fencing only what every standby could see,
+/// for a quorum's voters may be fed by an old primary, and a lone host by nobody.
+pub fn is_promised(world: &World, row: &Row) -> bool {
+    let any = world.versions[world.hosts[row.by].version].is_quorum_commit();
+    let divided = || {
+        let writes = |phase| matches!(phase, Phase::Primary | Phase::Promoting { .. });
+        world.ids().any(|id| id != row.by && writes(world.hosts[id].server.phase))
+            || world.links.any_closed()
+    };
+    let careless = is_loose(world) || any && world.options.scope.has(Part::Unfenced);
+    is_sync(world, row.by) && (!careless || is_elsewhere(world, row) && !divided())
+}
+
 /// Tells whether a row is on the disk of another host.
 pub fn is_elsewhere(world: &World, row: &Row) -> bool {
     let flushed = |id: HostId| row.place < world.hosts[id].disk.wal.flushed();
@@ -143,7 +156,8 @@ pub fn always(world: &mut World) {
         }
         world.hosts[id].flushed_before = flushed;
     }
-    if !is_loose(world) && world.now >= world.hands.quiet_until {
+    let unfenced = world.options.scope.has(Part::Unfenced);
+    if !is_loose(world) && !unfenced && world.now >= world.hands.quiet_until {
         the_fit_have_everything(world);
     }
 }
@@ -198,8 +212,12 @@ fn lacks_a_quorum(world: &World, cib: &Cluster, id: HostId, row: &Row) -> bool {
 /// Checked when clients are told that their rows are committed.
 pub fn at_acknowledgement(world: &mut World, rows: &[Row]) {
     let Some(row) = rows.last().copied() else { return };
-    let settings = &world.versions[world.hosts[row.by].known.version];
-    if settings.is_strict() && is_sync(world, row.by) && !is_elsewhere(world, &row) {
+    let by = &world.hosts[row.by];
+    let strict =
+        [by.known.version, by.version].into_iter().all(|at| world.versions[at].is_strict());
+    // Without fencing an old primary may still feed standbys that have said where their WAL ends.
+    let strict = strict && !world.options.scope.has(Part::Unfenced);
+    if strict && !is_elsewhere(world, &row) {
         let evidence = format!("{} alone has row {}", world.hosts[row.by].name, row.id);
         broken(world, Rule::NothingIsAcknowledgedAlone, evidence);
     }
@@ -280,6 +298,7 @@ pub fn at_end(world: &mut World, id: HostId, running: &Running, outcome: Option<
     if let Some(Outcome::Failed(Failure::Usurper { .. })) = outcome
         && world.last_promotion.is_some_and(|(last, ..)| last == id)
         && !world.hosts[id].rogue
+        && !world.options.scope.has(Part::Unfenced)
     {
         let evidence = format!("{} is deposed, {outcome:?}", world.hosts[id].name);
         broken(world, Rule::TheRightOneStays, evidence);

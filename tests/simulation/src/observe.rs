@@ -188,6 +188,8 @@ fn files(world: &World, id: HostId, version: usize) -> Files {
         sync_names: disk.names.clone(),
         standby_settings: disk.target == Some(Target::Address)
             && disk.mark
+            && disk.includes_names == sync
+            && disk.uses_slot == world.versions[version].uses_slots()
             && (disk.names.is_some() || !sync),
         standby_mark: disk.mark,
         locked_in_this_life: disk.lock.is_some() && disk.locked_in_this_life,

@@ -127,7 +127,7 @@ impl Server {
             phase: Phase::Starting { until: now + takes },
             incarnation: self.incarnation + 1,
             target: disk.target,
-            names: disk.names.clone().unwrap_or_default(),
+            names: disk.effective_names(),
             ..Self::new()
         };
     }
@@ -207,7 +207,7 @@ fn hear_signals(
         if disk.reloads_conninfo {
             server.target = disk.target;
         }
-        server.names = disk.names.clone().unwrap_or_default();
+        server.names = disk.effective_names();
     }
     if server.promote && server.phase == Phase::Standby {
         server.promote = false;
