@@ -139,7 +139,11 @@ fn advance(world: &mut World, id: HostId, mut running: Running) -> Progress {
     if let Some(mutation) = world.options.mutation {
         bend::distort(mutation, &mut seen, running.order.action);
     }
-    let settings = bend::settings(world.options.mutation, &world.versions[running.order.version]);
+    let settings = bend::settings(
+        world.options.mutation,
+        &world.hosts[id].name,
+        &world.versions[running.order.version],
+    );
     let verdict = decide(running.order.action, &settings, &seen);
     match bend::replace(world.options.mutation, &seen, running.order.action, verdict) {
         Verdict::Done(outcome) => {

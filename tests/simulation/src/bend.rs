@@ -4,23 +4,32 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use pgsql_ha::model::action::Action;
-use pgsql_ha::model::cluster::{Cluster, ClusterNode, ClusterRole, Membership};
+use pgsql_ha::model::cluster::{Cluster, ClusterNode, ClusterRole, Membership, QuorumRule};
 use pgsql_ha::model::instance::Answer;
+use pgsql_ha::model::node::NodeName;
 use pgsql_ha::model::observation::{ClusterView, Observation, Taken};
 use pgsql_ha::model::policy::SyncAvailability;
 use pgsql_ha::model::rejoin::Evidence;
 use pgsql_ha::model::settings::Settings;
 use pgsql_ha::model::status::{DataStatus, InstanceStatus};
 use pgsql_ha::model::step::Step;
-use pgsql_ha::model::timeline_history::TimelineHistory;
 use pgsql_ha::model::verdict::{Outcome, Verdict};
 use pgsql_ha::model::wal::{Lsn, Timeline, WalPosition};
 
 use crate::mutation::Mutation;
 
 /// Bends what the operator asked for.
-pub fn settings(mutation: Option<Mutation>, asked: &Settings) -> Cow<'_, Settings> {
+pub fn settings<'a>(
+    mutation: Option<Mutation>,
+    local: &NodeName,
+    asked: &'a Settings,
+) -> Cow<'a, Settings> {
     match mutation {
+        Some(Mutation::ListIgnored) if !asked.node_list.contains(local) => {
+            let mut settings = asked.clone();
+            settings.node_list.push(local.clone());
+            Cow::Owned(settings)
+        }
         Some(Mutation::StrictIsAvailable) => {
             let mut settings = asked.clone();
             settings.policy.sync_availability = SyncAvailability::Available;
@@ -85,7 +94,13 @@ pub fn distort(mutation: Mutation, seen: &mut Observation, action: Action) {
             });
         }
         Mutation::MarkerIgnored => seen.files.rewinding = None,
-        Mutation::ForkIgnored | Mutation::NumbersSuffice => distort_evidence(mutation, seen),
+        Mutation::ForkIgnored => ignore_fork(seen),
+        Mutation::PresumeRights if is_standby(seen) => with_me(seen, |node| {
+            node.data_status.get_or_insert(DataStatus::StreamingSync);
+        }),
+        Mutation::MajorityAlways => {
+            with_cluster(seen, |cluster| cluster.quorum_rule = QuorumRule::Majority);
+        }
         Mutation::QuorumRemembered
         | Mutation::RevokeNobody
         | Mutation::ClaimNothing
@@ -97,6 +112,8 @@ pub fn distort(mutation: Mutation, seen: &mut Observation, action: Action) {
         | Mutation::GateOpen
         | Mutation::EverybodyFit
         | Mutation::UsurperStays
+        | Mutation::PresumeRights
+        | Mutation::ListIgnored
         | Mutation::StopLies
         | Mutation::PromoteLies => {}
     }
@@ -117,17 +134,13 @@ fn distort_report(mutation: Mutation, seen: &mut Observation) {
     }
 }
 
-fn distort_evidence(mutation: Mutation, seen: &mut Observation) {
-    let Some(Evidence { own: Ok(own), primary: Ok(primary) }) = &mut seen.evidence else { return };
-    if mutation == Mutation::NumbersSuffice {
-        let same = own.control.newest_timeline() == primary.history.timeline;
-        own.history = if same { None } else { Some(TimelineHistory::first(Timeline(1))) };
-    } else {
-        own.wal_end = own.wal_end.take().map(|end| end.map(|_| Lsn(0)));
-        own.control.checkpoint = Lsn(0);
-        own.control.min_recovery =
-            own.control.min_recovery.map(|end| WalPosition { lsn: Lsn(0), ..end });
-    }
+/// The end of WAL is taken to be before any fork.
+fn ignore_fork(seen: &mut Observation) {
+    let Some(Evidence { own: Ok(own), .. }) = &mut seen.evidence else { return };
+    own.wal_end = own.wal_end.take().map(|end| end.map(|_| Lsn(0)));
+    own.control.checkpoint = Lsn(0);
+    own.control.min_recovery =
+        own.control.min_recovery.map(|end| WalPosition { lsn: Lsn(0), ..end });
 }
 
 fn with_cluster(seen: &mut Observation, bend: impl FnOnce(&mut Cluster)) {
