@@ -10,13 +10,15 @@ use thiserror::Error;
 use crate::model::cluster::ClusterNode;
 use crate::model::node::NodeName;
 use crate::model::observation::Observation;
+use crate::model::recovery_timeline::RecoveryTimeline;
 use crate::model::status::ReceiverStatus;
 use crate::model::step::{ShutdownMode, Step};
 use crate::model::sync_names::SyncNames;
-use crate::model::wal::{Lsn, PublishedPosition, WalPosition};
+use crate::model::wal::{Lsn, PublishedPosition, Timeline, WalPosition};
 use crate::pacemaker::PacemakerError;
 use crate::pacemaker::attribute::Attribute;
 use crate::postgres::server_log::Mark;
+use crate::postgres::standby::Standby;
 use crate::postgres::version::Version;
 use crate::postgres::{
     PostgresError, launch, lock_file, postmaster, remote, rewind, standby, sync_file,
@@ -53,6 +55,7 @@ pub fn execute(world: &mut World, step: &Step, seen: &Observation) -> Result<(),
     match step {
         Step::PrepareDirectories => launch::prepare_directories(settings, user, version?)?,
         Step::WriteStandbySettings => world.standby(version?, None).write()?,
+        Step::StayOnTimeline(own) => stay(world, version?, *own)?,
         Step::RemoveStandbyMark => standby::remove_mark(settings, user, version?)?,
         Step::WriteSyncNames(names) => {
             announce_names(names);
@@ -73,11 +76,7 @@ pub fn execute(world: &mut World, step: &Step, seen: &Observation) -> Result<(),
             postmaster::shutdown(settings, user, *mode, world.clock.within(KILL))?;
         }
         Step::PromoteServer => launch::promote(settings, user, world.clock.deadline)?,
-        Step::FollowPeer(peer) => {
-            info!("Fetching the WAL that {peer} has beyond this node.");
-            world.standby(version?, Some(peer.as_str())).write()?;
-            postmaster::reload(settings, user)?;
-        }
+        Step::FollowPeer(peer) => follow_peer(world, version?, peer, seen)?,
         Step::CreateLock(timeline) => lock_file::create(settings, user, *timeline)?,
         Step::RemoveLock => lock_file::remove(settings, user)?,
         Step::RecoverAlone => rewind::recover_alone(settings, user, world.clock.deadline)?,
@@ -110,6 +109,23 @@ pub fn execute(world: &mut World, step: &Step, seen: &Observation) -> Result<(),
         Step::SetReceiverStatus(status) => publish_receiver(world, *status)?,
     }
     Ok(())
+}
+
+fn stay(world: &World, version: Version, own: Option<Timeline>) -> Result<(), StepError> {
+    let recovers_to = RecoveryTimeline::Own(own);
+    Ok(Standby { recovers_to, ..world.standby(version, None) }.write()?)
+}
+
+fn follow_peer(
+    world: &World,
+    version: Version,
+    peer: &NodeName,
+    seen: &Observation,
+) -> Result<(), StepError> {
+    info!("Fetching the WAL that {peer} has beyond this node.");
+    let recovers_to = seen.files.recovers_to.unwrap_or(RecoveryTimeline::Latest);
+    Standby { recovers_to, ..world.standby(version, Some(peer.as_str())) }.write()?;
+    Ok(postmaster::reload(&world.settings, &world.user)?)
 }
 
 fn checkpoint(world: &World, version: Version, address: &str) -> Result<(), StepError> {

@@ -24,6 +24,7 @@ mod stop;
 mod sync_policy;
 #[cfg(test)]
 mod tests;
+mod unproven;
 mod voters;
 
 use crate::model::action::Action;

@@ -2,6 +2,8 @@
 
 use super::candidacy::stand_for_election;
 use super::publish::publish;
+use super::start::standby_settings;
+use super::unproven::{compare, restarting};
 use super::{SUCCESS, fail, slots, try_once};
 use std::time::Duration;
 
@@ -12,11 +14,11 @@ use crate::model::instance::{
 };
 use crate::model::node::NodeName;
 use crate::model::observation::Observation;
-use crate::model::settings::{Rejoin, ReplicationMode, Settings};
+use crate::model::recovery_timeline::RecoveryTimeline;
+use crate::model::settings::{ReplicationMode, Settings};
 use crate::model::status::{DataStatus, InstanceStatus, PromotionScore, ReceiverStatus};
 use crate::model::step::Step;
 use crate::model::verdict::{Failure, Outcome, Reason, Verdict};
-use crate::model::wal::WalPosition;
 
 /// How long a monitor asks again when the server is alive and a question fails: a connection that
 /// was ended, no process or no place for one more.
@@ -41,6 +43,9 @@ fn nothing_proven(seen: &Observation) -> Verdict {
 
 /// Decides `monitor`, recurring or probe.
 pub(super) fn monitor(settings: &Settings, seen: &Observation) -> Verdict {
+    if let Some(verdict) = restarting(settings, seen) {
+        return verdict;
+    }
     match (&seen.instance.postmaster, &seen.instance.data_directory) {
         (Postmaster::Absent | Postmaster::Orphans { .. }, DataDirectory::Unreadable(error))
             if !seen.probe =>
@@ -165,13 +170,12 @@ fn standby(settings: &Settings, seen: &Observation, report: &StandbyReport) -> V
         None => ReceiverStatus::Error,
     };
     receiver_status(settings, seen, Some(receiver))
-        .or_else(|| try_once(seen, lock_no_longer_needed(seen, report)))
         .or_else(|| try_once(seen, follow_the_address_again(seen)))
         .or_else(|| try_once(seen, slots::of_a_standby(settings, seen, cluster, report)))
         .or_else(|| match cluster.primary() {
             Some(primary) if primary.name != cluster.local => {
                 followed(seen, cluster, report, &primary.name)
-                    .or_else(|| diverged(settings, report, &primary.name))
+                    .or_else(|| compare(settings, seen, report, &primary.name))
             }
             Some(_) | None => stand_for_election(settings, seen, report, cluster),
         })
@@ -203,10 +207,11 @@ fn initial_score(seen: &Observation, cluster: &Cluster, score: PromotionScore) -
 
 /// After a promotion that was begun and given up, a standby may still receive from another standby.
 fn follow_the_address_again(seen: &Observation) -> Vec<Step> {
+    let present = seen.files.recovers_to.unwrap_or(RecoveryTimeline::Latest);
     match (seen.files.standby_settings, seen.instance.conninfo_reloads) {
         (true, _) => Vec::new(),
-        (false, true) => vec![Step::WriteStandbySettings, Step::Reload],
-        (false, false) => vec![Step::WriteStandbySettings],
+        (false, true) => vec![standby_settings(present), Step::Reload],
+        (false, false) => vec![standby_settings(present)],
     }
 }
 
@@ -235,20 +240,6 @@ fn followed(
     try_once(seen, steps)
 }
 
-/// A standby that has replayed WAL from beyond the point where the primary's timeline left its own
-/// never streams again (`rescanLatestTimeLine` in xlogrecovery.c). The next start tells, or does, what
-/// brings it back.
-fn diverged(settings: &Settings, report: &StandbyReport, primary: &NodeName) -> Option<Verdict> {
-    let fork = report.left_at.filter(|fork| report.replayed > fork.lsn)?;
-    let mine = WalPosition { timeline: report.timeline, lsn: report.replayed };
-    match settings.rejoin {
-        Rejoin::Verify | Rejoin::Rewind => {
-            Some(fail(Failure::Diverged(primary.clone(), mine, fork)))
-        }
-        Rejoin::Off => None,
-    }
-}
-
 /// Tells whether nothing, or no longer the truth, is known of a running standby: the primary does
 /// not overwrite what a node said when it stopped.
 fn is_silent(me: &ClusterNode) -> bool {
@@ -261,16 +252,6 @@ fn is_silent(me: &ClusterNode) -> bool {
 pub(super) fn alone(me: &ClusterNode) -> Option<Step> {
     let due = me.status != Some(InstanceStatus::Alone);
     due.then(|| Step::SetStatus(me.name.clone(), InstanceStatus::Alone))
-}
-
-/// A node that has been primary and now streams on a later timeline is proven to be part of the
-/// new primary's history: PostgreSQL does not follow a timeline that left ours before our end
-/// (`rescanLatestTimeLine` in xlogrecovery.c).
-fn lock_no_longer_needed(seen: &Observation, report: &StandbyReport) -> Option<Step> {
-    let was_primary_on = seen.files.lock?.timeline?;
-    let receiver = report.receiver.as_ref()?;
-    let proven = receiver.streaming && receiver.timeline > Some(was_primary_on);
-    proven.then_some(Step::RemoveLock)
 }
 
 /// Keeps `<rsc>-receiver-status`; `None` removes it.

@@ -165,6 +165,7 @@ impl Cluster {
             }),
             Step::PrepareDirectories
             | Step::WriteStandbySettings
+            | Step::StayOnTimeline(_)
             | Step::RemoveStandbyMark
             | Step::WriteSyncNames(_)
             | Step::Reload

@@ -34,6 +34,10 @@ pub enum Concern {
     EndUnknown,
     /// There is no primary yet with which a returning node could compare its data.
     NobodyToAsk,
+    /// This node's data could not be compared with the primary's history, or that proved nothing.
+    NotCompared(NodeName, Box<Kinship>),
+    /// This node's data is proven, and its server is restarted to follow the primary.
+    FollowsNow(NodeName),
     /// This node's data is part of the primary's history.
     PartOfHistory(NodeName, Kinship),
     /// This node's data is to be made the primary's.
@@ -72,6 +76,7 @@ impl Concern {
             Self::NotStreaming(_)
             | Self::ElectionAwaits(_)
             | Self::NobodyToAsk
+            | Self::FollowsNow(_)
             | Self::PartOfHistory(..) => false,
             Self::CommitsWaitFor { .. }
             | Self::MayBeOvertaken(_)
@@ -79,6 +84,7 @@ impl Concern {
             | Self::NoConnectionFree
             | Self::Blind
             | Self::EndUnknown
+            | Self::NotCompared(..)
             | Self::Rewinds(..)
             | Self::DiskNearlyFull { .. }
             | Self::SlotKeeps(..)
@@ -124,6 +130,25 @@ fn may_be_overtaken(nodes: &[NodeName]) -> String {
     )
 }
 
+fn not_compared(primary: &NodeName, kinship: &Kinship) -> String {
+    let remedy = match kinship {
+        Kinship::Unasked(_) => format!(
+            ". The agent asks with psql as repuser over the replication protocol, at master_ip and at \
+             {primary}: check pg_hba.conf, the password and the network"
+        ),
+        Kinship::Unproven(_)
+        | Kinship::Prefix { .. }
+        | Kinship::Followed(_)
+        | Kinship::OtherSystem(..)
+        | Kinship::Foreign(..)
+        | Kinship::Diverged { .. } => String::new(),
+    };
+    format!(
+        "this node's data is not compared with {primary}'s history ({kinship}): until then its server stays a \
+         standby that must not be promoted{remedy}"
+    )
+}
+
 impl fmt::Display for Concern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -153,6 +178,12 @@ impl fmt::Display for Concern {
             Self::NobodyToAsk => f.write_str(
                 "this node was primary, and there is no other yet to compare its data with: starting as a \
                  standby, the lock stays",
+            ),
+            Self::NotCompared(primary, kinship) => f.write_str(&not_compared(primary, kinship)),
+            Self::FollowsNow(primary) => write!(
+                f,
+                "this node's server stayed on its own timeline until its data was proven: it is restarted \
+                 now, to follow {primary}"
             ),
             Self::PartOfHistory(primary, kinship) => {
                 write!(f, "this node's data is part of {primary}'s history: {kinship}")

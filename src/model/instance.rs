@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::recovery_timeline::RecoveryTimeline;
 use super::wal::{Lsn, Timeline, WalLayout, WalPosition};
 
 /// The postmaster, proven from the process table.
@@ -251,6 +252,10 @@ pub struct Instance {
     pub disk: Option<DiskSpace>,
     /// `pg_control`, read when no postmaster runs and the action needs it.
     pub control: Option<ControlData>,
+    /// The newest timeline of its WAL, read together with that.
+    pub own_timeline: Option<Timeline>,
+    /// Whether it is a copy that has not been started yet (`backup_label`), read together with that.
+    pub is_copy: bool,
     /// Whether the server takes a new `primary_conninfo` without a restart (PostgreSQL 13 and later).
     pub conninfo_reloads: bool,
     /// The last FATAL or PANIC line that the server wrote to its log since this action launched
@@ -266,8 +271,10 @@ pub struct Files {
     /// The value in `rep_mode.conf`; `None`: no such file.
     pub sync_names: Option<super::sync_names::SyncNames>,
     /// Whether directories, include lines, recovery settings and `standby.signal` are as they
-    /// must be for a standby of `master_ip`.
+    /// must be for a standby of `master_ip`, whichever timeline it recovers to.
     pub standby_settings: bool,
+    /// Which timeline the settings let it recover to; `None`: there are none of the agent's.
+    pub recovers_to: Option<RecoveryTimeline>,
     /// Whether the server is told to run as a standby (`standby.signal`; `recovery.conf` below 12).
     pub standby_mark: bool,
     /// Whether the lock was written since Pacemaker was started on this node: whoever is promoted since

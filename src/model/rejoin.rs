@@ -12,13 +12,15 @@ use super::node::NodeName;
 use super::timeline_history::TimelineHistory;
 use super::wal::{Lsn, Timeline, WalPosition};
 
-/// The local data directory, of which no server runs.
+/// The local data directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OwnData {
     /// `pg_control`.
     pub control: ControlData,
-    /// The end of the last valid record on the timeline of `pg_control`, or why it is not known;
-    /// `None`: nobody looked, for it would not matter.
+    /// The timeline that a running server stays on; `None`: no server runs, or it follows the latest.
+    pub stays_on: Option<Timeline>,
+    /// The end of the last valid record on its timeline, or why it is not known; `None`: nobody looked,
+    /// for it would not matter.
     pub wal_end: Option<Result<Lsn, String>>,
     /// The history of that timeline; `None`: its file is missing or cannot be read.
     pub history: Option<TimelineHistory>,
@@ -26,6 +28,15 @@ pub struct OwnData {
     pub newest_segment: Option<Timeline>,
     /// Whether it is a copy that has not been started yet (`backup_label`).
     pub is_copy: bool,
+}
+
+impl OwnData {
+    /// Returns the newest timeline that the data belongs to.
+    #[must_use]
+    pub fn timeline(&self) -> Timeline {
+        let known = self.control.newest_timeline();
+        self.stays_on.map_or(known, |stays_on| stays_on.max(known))
+    }
 }
 
 /// What the primary says over the replication protocol.

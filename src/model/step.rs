@@ -27,6 +27,9 @@ pub enum Step {
     PrepareDirectories,
     /// Write the standby's settings: include lines, recovery settings, `standby.signal`.
     WriteStandbySettings,
+    /// Write them so that the server stays on its own timeline, which is this one, until its data has been
+    /// compared with the primary's history.
+    StayOnTimeline(Option<Timeline>),
     /// Remove the mark that makes the server start as a standby.
     RemoveStandbyMark,
     /// Write `rep_mode.conf`.
@@ -97,6 +100,7 @@ impl Step {
             | Self::SetReceiverStatus(_) => true,
             Self::PrepareDirectories
             | Self::WriteStandbySettings
+            | Self::StayOnTimeline(_)
             | Self::RemoveStandbyMark
             | Self::WriteSyncNames(_)
             | Self::Reload
@@ -137,7 +141,9 @@ impl Step {
     pub const fn purpose(&self) -> &'static str {
         match self {
             Self::PrepareDirectories => "Can't prepare the directories",
-            Self::WriteStandbySettings => "Can't write the standby's settings",
+            Self::WriteStandbySettings | Self::StayOnTimeline(_) => {
+                "Can't write the standby's settings"
+            }
             Self::RemoveStandbyMark => "Can't end the standby's settings",
             Self::WriteSyncNames(_) => "Can't write rep_mode.conf",
             Self::Reload => "Can't reload configuration file",

@@ -11,7 +11,9 @@ pub(super) fn files(world: &World) -> Files {
     let (settings, user) = (&world.settings, &world.user);
     let replication = settings.is_replication();
     let complain = |error: &crate::postgres::PostgresError| debug!("{error}");
-    let current = world.version.map(|version| world.standby(version, None).is_current());
+    let standby = world.version.map(|version| world.standby(version, None));
+    let current = standby.map(|standby| standby.is_current());
+    let recovers_to = standby.map(|standby| standby.recovers_at_present());
     Files {
         // A lock that cannot be read is a lock.
         lock: match replication {
@@ -32,6 +34,7 @@ pub(super) fn files(world: &World) -> Files {
             false => None,
         },
         standby_settings: current.and_then(|c| c.inspect_err(complain).ok()).unwrap_or(false),
+        recovers_to: recovers_to.and_then(|r| r.inspect_err(complain).ok()).flatten(),
         standby_mark: world
             .version
             .is_some_and(|version| standby::has_mark(settings, user, version).unwrap_or(false)),

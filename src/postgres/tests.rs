@@ -15,6 +15,7 @@ use crate::model::settings::Settings;
 use crate::system::command::Command;
 use crate::system::identity::{User, acting_as_root};
 
+mod archive;
 mod real;
 mod rejoin;
 

@@ -18,4 +18,5 @@ mod slots;
 mod start;
 mod stop;
 mod sync_policy;
+mod unproven;
 mod verdicts;

@@ -1,7 +1,5 @@
 //! The return of an old primary, step by step.
 
-use std::time::Duration;
-
 use super::kinship::{FORK, lock, own, primary};
 use super::scene::{Scene, node};
 use super::verdicts::{STARTING, failed};
@@ -30,7 +28,7 @@ fn returning(rejoin: Rejoin, evidence: Option<Evidence>) -> Scene {
     scene
 }
 
-fn evidence(own: OwnData, primary: PrimaryData) -> Option<Evidence> {
+pub(super) fn evidence(own: OwnData, primary: PrimaryData) -> Option<Evidence> {
     Some(Evidence { own: Ok(own), primary: Ok(primary) })
 }
 
@@ -80,11 +78,9 @@ fn end_text(end: &Verdict) -> String {
 #[test]
 fn without_the_lock_only_proof_of_the_contrary_holds_back() {
     let unproven = OwnData { wal_end: Some(Err("no pg_waldump".into())), ..own() };
-    let silent = Some(Evidence { own: Ok(own()), primary: Err("no answer".into()) });
     let unread = Some(Evidence { own: Err("EIO".into()), primary: Ok(primary(2)) });
-    for evidence in [evidence(own(), primary(1)), evidence(unproven, primary(2)), silent, unread] {
+    for evidence in [evidence(own(), primary(1)), evidence(unproven, primary(2)), unread] {
         let mut locked = returning(Rejoin::Verify, evidence.clone());
-        out_of_patience(&mut locked);
         let (steps, end) = locked.run(Action::Start);
         assert!(!steps.contains(&Step::Launch), "{evidence:?}");
         assert_eq!(refusal(&end).primary, node("pm02"));
@@ -97,17 +93,6 @@ fn without_the_lock_only_proof_of_the_contrary_holds_back() {
     let mut free = returning(Rejoin::Rewind, evidence(other, primary(2)));
     free.seen.files.lock = None;
     assert!(matches!(refusal(&free.run(Action::Start).1).kinship, Kinship::OtherSystem(8, 7)));
-}
-
-fn out_of_patience(scene: &mut Scene) {
-    scene.seen.time.elapsed = Duration::from_secs(25);
-}
-
-#[test]
-fn a_primary_that_does_not_answer_yet_is_waited_for() {
-    let silent = Some(Evidence { own: Ok(own()), primary: Err("no answer".into()) });
-    let mut scene = returning(Rejoin::Verify, silent);
-    assert_eq!(scene.run(Action::Start).1, Verdict::Wait(Reason::HistoryOf(node("pm02"))));
 }
 
 #[test]

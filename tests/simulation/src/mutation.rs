@@ -35,7 +35,7 @@ pub enum Mutation {
     PromiseUnrecorded,
     /// A start takes no notice of the lock.
     LockIgnored,
-    /// The lock goes as soon as the node streams.
+    /// The lock goes whatever the comparison of the data says.
     UnlockAtOnce,
     /// A promotion does not ask how far the others are.
     FetchNothing,
@@ -139,7 +139,7 @@ impl Mutation {
             Self::RelaxUnrecorded => "rights are revoked before commits stop waiting",
             Self::PromiseUnrecorded => "... and so are the promises of a quorum",
             Self::LockIgnored => "an old primary with its lock is not promoted unseen",
-            Self::UnlockAtOnce => "the lock goes once a later timeline is streamed",
+            Self::UnlockAtOnce => "the lock goes once the data is proven",
             Self::FetchNothing => "a promotion fetches what others have beyond it",
             Self::QuorumUnproven => "a voter is promoted once enough voters are seen",
             Self::StrictIsAvailable => "strict: commits wait rather than be alone",
