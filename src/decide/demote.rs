@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use super::by_hand::usurps;
 use super::candidate::is_fit;
 use super::ladder::bring_down;
-use super::monitor::usurps;
 use super::start::bring_up;
 use super::stop::record_stopped;
 use super::{SUCCESS, fail, try_once};

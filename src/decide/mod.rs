@@ -3,6 +3,7 @@
 //! Nothing here does I/O, reads a clock or logs; only `model` is imported. Each file is one
 //! action's decision, or a rule that several of them share.
 
+mod by_hand;
 mod candidacy;
 mod candidate;
 mod catch_up;

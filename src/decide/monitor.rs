@@ -1,5 +1,6 @@
 //! Monitor and status: how is the instance, and is the cluster's record of it true?
 
+use super::by_hand::{TakeOver, depose, take_over, usurps};
 use super::candidacy::stand_for_election;
 use super::publish::publish;
 use super::start::standby_settings;
@@ -7,7 +8,7 @@ use super::unproven::{compare, restarting};
 use super::{SUCCESS, fail, slots, try_once};
 use std::time::Duration;
 
-use crate::model::cluster::{Cluster, ClusterNode, ClusterRole, Membership};
+use crate::model::cluster::{Cluster, ClusterNode};
 use crate::model::concern::Concern;
 use crate::model::instance::{
     Answer, DataDirectory, Postmaster, PrimaryReport, Refusal, StandbyReport,
@@ -115,45 +116,13 @@ fn primary(settings: &Settings, seen: &Observation, report: &PrimaryReport) -> V
         return initial_score(seen, cluster, PromotionScore::PROMOTE_ME).unwrap_or(running);
     }
     receiver_status(settings, seen, Some(ReceiverStatus::NormalPrimary))
+        .or_else(|| match take_over(settings, seen, report, cluster) {
+            TakeOver::NotDue => None,
+            TakeOver::Next(verdict) => Some(verdict),
+            TakeOver::Held => Some(running.clone()),
+        })
         .or_else(|| publish(settings, seen, report, cluster))
         .unwrap_or(running)
-}
-
-/// Tells whether the cluster has recorded a later promotion than this primary's: whoever is promoted
-/// records every other node as out of date first. Such a primary was started or promoted behind
-/// the cluster's back, and must not touch the record of the right one.
-pub(super) fn usurps(cluster: &Cluster) -> Option<Failure> {
-    let me = cluster.me()?;
-    let rival = cluster.nodes.iter().find(|node| {
-        node.name != me.name
-            && node.membership == Membership::Member
-            && node.data_status == Some(DataStatus::Latest)
-            && (node.role == ClusterRole::Promoted || node.status == Some(InstanceStatus::Primary))
-    });
-    let deposed = match &me.data_status {
-        Some(DataStatus::Latest) => false,
-        // Every state of a standby is two words with a bar between; anything else is no record.
-        Some(DataStatus::Other(word)) if !word.contains('|') => rival.is_some(),
-        Some(_) => true,
-        None => rival.is_some(),
-    };
-    deposed.then(|| Failure::Usurper {
-        data_status: me.data_status.clone(),
-        primary: rival.map(|node| node.name.clone()),
-    })
-}
-
-/// Takes the usurper's own score and says so; a probe only says what runs.
-fn depose(seen: &Observation, cluster: &Cluster, failure: Failure) -> Verdict {
-    let scored = |me: &&ClusterNode| me.score != Some(PromotionScore::Never);
-    let score = cluster
-        .me()
-        .filter(scored)
-        .map(|me| Step::SetScore(me.name.clone(), PromotionScore::Never));
-    try_once(seen, score).unwrap_or(match seen.probe {
-        true => Verdict::Done(Outcome::RunningPromoted),
-        false => fail(failure),
-    })
 }
 
 fn standby(settings: &Settings, seen: &Observation, report: &StandbyReport) -> Verdict {

@@ -30,6 +30,8 @@ pub enum Concern {
     NoConnectionFree,
     /// The monitoring user may not see the state of the standbys.
     Blind,
+    /// A primary runs here that the agent has not promoted, and the cluster has recorded no later promotion.
+    PromotedByHand,
     /// Nobody can tell how the server ended: `pg_controldata` is missing, or says nothing.
     EndUnknown,
     /// There is no primary yet with which a returning node could compare its data.
@@ -85,6 +87,7 @@ impl Concern {
             | Self::Blind
             | Self::EndUnknown
             | Self::NotCompared(..)
+            | Self::PromotedByHand
             | Self::Rewinds(..)
             | Self::DiskNearlyFull { .. }
             | Self::SlotKeeps(..)
@@ -178,6 +181,10 @@ impl fmt::Display for Concern {
             Self::NobodyToAsk => f.write_str(
                 "this node was primary, and there is no other yet to compare its data with: starting as a \
                  standby, the lock stays",
+            ),
+            Self::PromotedByHand => f.write_str(
+                "this server was promoted by hand, and nobody has been promoted since: it becomes the primary \
+                 on record, once all others can be recorded as out of date",
             ),
             Self::NotCompared(primary, kinship) => f.write_str(&not_compared(primary, kinship)),
             Self::FollowsNow(primary) => write!(

@@ -189,3 +189,42 @@ fn a_rewind_that_was_cut_off_leaves_data_that_nobody_starts() {
     assert_names(&refused(&site, "pm01"), &words);
     site.settled("pm02", &["pm03"]);
 }
+
+/// Keeps a host from asking or following whoever runs here.
+fn refuse_replication_from(host: &Host, other: &Host) {
+    let path = "/var/lib/pgsql/data/pg_hba.conf";
+    let rules = host.read_file(path).expect("read");
+    let rule = format!("host replication all {}/32 reject\n", other.address());
+    host.write_file(path, &(rule + &rules)).expect("written");
+    host.psql("select pg_reload_conf()").expect("reloaded");
+}
+
+#[test]
+fn an_old_primary_that_cannot_ask_holds_nobody_up_and_follows_once_it_can() {
+    let site = Site::three_hosts();
+    let (first, second) = (site.cluster.host("pm01"), site.cluster.host("pm02"));
+    first.power_off();
+    site.settled("pm02", &["pm03"]);
+    refuse_replication_from(&second, &first);
+    first.power_on().expect("the host boots");
+    site.cluster.wait_until("it runs without a right", SOON, |state| {
+        site.record(state, "pm01")[1..] == ["DISCONNECT", "-INFINITY"]
+            && first.postmaster().is_some()
+    });
+    site.cluster.wait_for("a monitor has asked again", SOON, || {
+        let lines = site.cluster.agent_lines();
+        let told = lines.iter().filter(|line| line.line.text.contains("is not compared"));
+        (told.count() >= 2).then_some(())
+    });
+    assert!(exists(&first, LOCK), "the lock of unproven data stays");
+
+    // The primary dies meanwhile: the other one is promoted, and can be asked.
+    second.power_off();
+    site.settled("pm03", &["pm01"]);
+    assert!(!exists(&first, LOCK), "the lock of proven data goes");
+    let state = site.cluster.state().expect("the cluster answers");
+    assert!(state.failures.is_empty(), "{:?}", state.failures);
+    for action in site.cluster.actions() {
+        assert!(action.took < std::time::Duration::from_secs(20), "{action:?}");
+    }
+}
