@@ -21,7 +21,7 @@ use crate::postgres::server_log::Mark;
 use crate::postgres::standby::Standby;
 use crate::postgres::version::Version;
 use crate::postgres::{
-    PostgresError, launch, lock_file, postmaster, remote, rewind, standby, sync_file,
+    PostgresError, kept_wal, launch, lock_file, postmaster, remote, rewind, standby, sync_file,
 };
 use crate::world::World;
 
@@ -80,6 +80,10 @@ pub fn execute(world: &mut World, step: &Step, seen: &Observation) -> Result<(),
         Step::CreateLock(timeline) => lock_file::create(settings, user, *timeline)?,
         Step::RemoveLock => lock_file::remove(settings, user)?,
         Step::RecoverAlone => rewind::recover_alone(settings, user, world.clock.deadline)?,
+        Step::KeepWal(lost) => {
+            kept_wal::keep(settings, user, version?, lost, world.clock.deadline)?;
+        }
+        Step::RemoveKeptWal(folder) => kept_wal::remove(user, folder)?,
         Step::CheckpointPrimary(address) => checkpoint(world, version?, address)?,
         Step::Rewind(primary, address) => rewind_to(world, version?, primary, address)?,
         Step::CreateSlot(_) | Step::AdvanceSlot(..) | Step::DropSlot(..) => keep_slot(world, step)?,

@@ -159,7 +159,7 @@ impl Observer {
         let reading = (self.needs.cluster && self.cluster.is_none())
             .then(|| world.tools.begin_reading(patience));
         let instance = self.instance(world, taken);
-        let files = if self.needs.files { files(world) } else { Files::default() };
+        let files = if self.needs.files { files(world, self.action) } else { Files::default() };
         let cluster = match reading {
             None if !self.needs.cluster => ClusterView::NotAsked,
             None => self.cluster_with(taken),

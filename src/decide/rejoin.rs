@@ -12,7 +12,7 @@ use crate::model::instance::{ControlData, ControlState, Lock};
 use crate::model::node::NodeName;
 use crate::model::observation::Observation;
 use crate::model::rejoin::{
-    Evidence, Kinship, OwnData, PrimaryData, Refusal, Resync, RewindSource,
+    Evidence, Kinship, LostWal, OwnData, PrimaryData, Refusal, Resync, RewindSource,
 };
 use crate::model::settings::{Rejoin, Settings};
 use crate::model::step::Step;
@@ -66,7 +66,7 @@ pub(super) fn beside(
         Kinship::Unproven(_) if streamed => not_compared(seen, primary, kinship),
         Kinship::Diverged { .. } => match settings.rejoin {
             Rejoin::Rewind => match obstacle(own, theirs) {
-                None => rewind(seen, primary, own, theirs, kinship),
+                None => rewind(settings, seen, primary, own, theirs, kinship),
                 Some(why) => refused(kinship, &theirs.address, Some(why), resync(own)),
             },
             Rejoin::Verify | Rejoin::Off => refused(kinship, &theirs.address, None, resync(own)),
@@ -186,8 +186,13 @@ fn obstacle(own: &OwnData, primary: &PrimaryData) -> Option<String> {
     }
 }
 
-/// Recovers what crashed, has the primary's `pg_control` show its timeline, and rewinds.
+/// Keeps what only this node has, recovers what crashed, has the primary's `pg_control` show its timeline, and
+/// rewinds. The recovery ends with checkpoints, which let go of WAL: so the first comes first.
+///
+/// In sync mode none of what is lost was acknowledged to a client, for that waits for a standby, and so for
+/// whoever was promoted since; except to sessions with `synchronous_commit` local or off, which do not wait.
 fn rewind(
+    settings: &Settings,
     seen: &Observation,
     primary: &NodeName,
     own: &OwnData,
@@ -200,7 +205,7 @@ fn rewind(
             false
         }
     };
-    let said = Step::Warn(Concern::Rewinds(primary.clone(), kinship));
+    let said = Step::Warn(Concern::Rewinds(primary.clone(), kinship.clone(), settings.rep_mode));
     let recover = [
         // A server in single-user mode refuses to be a standby.
         seen.files.standby_mark.then_some(Step::RemoveStandbyMark),
@@ -208,6 +213,9 @@ fn rewind(
     ];
     let told = !seen.taken.tried(&Step::RecoverAlone);
     if told && let Some(verdict) = try_once(seen, [said]) {
+        return Some(verdict);
+    }
+    if let Some(verdict) = keep(settings, seen, own, &kinship) {
         return Some(verdict);
     }
     if !clean && let Some(verdict) = once_or_fail(seen, recover) {
@@ -220,4 +228,25 @@ fn rewind(
             .or_else(|| Some(Verdict::Wait(Reason::CheckpointOf(primary.clone()))));
     }
     Some(Verdict::Do(Step::Rewind(primary.clone(), theirs.address.clone())))
+}
+
+/// Keeps the WAL that is about to be lost, once; without it nothing is rewound.
+fn keep(
+    settings: &Settings,
+    seen: &Observation,
+    own: &OwnData,
+    kinship: &Kinship,
+) -> Option<Verdict> {
+    let Kinship::Diverged { end, fork } = kinship else { return None };
+    if settings.policy.rewind_keep_size == 0 {
+        return None;
+    }
+    let kept = seen.taken.0.iter().find(|attempt| matches!(attempt.step, Step::KeepWal(_)));
+    let Some(kept) = kept else {
+        let layout = own.control.layout;
+        let lost = LostWal { timeline: end.timeline, from: *fork, to: end.lsn, layout };
+        return Some(Verdict::Do(Step::KeepWal(lost)));
+    };
+    let error = kept.error.clone()?;
+    Some(fail(Failure::StepFailed(Box::new(kept.step.clone()), error)))
 }

@@ -237,7 +237,9 @@ fn finish(settings: &Settings, seen: &Observation, cluster: &Cluster) -> Option<
         Some(_) => None,
         None => Some(Step::SetPosition(Some(report.position()))),
     };
+    let expired = seen.files.expired_wal.iter().cloned().map(Step::RemoveKeptWal);
     foreign_settings(settings, seen, report)
+        .or_else(|| try_once(seen, expired))
         .or_else(|| try_once(seen, alone(cluster).into_iter().chain(position)))
 }
 

@@ -177,6 +177,8 @@ impl Cluster {
             | Step::RemoveLock
             | Step::RecoverAlone
             | Step::CheckpointPrimary(_)
+            | Step::KeepWal(_)
+            | Step::RemoveKeptWal(_)
             | Step::Rewind(..)
             | Step::CreateSlot(_)
             | Step::AdvanceSlot(..)

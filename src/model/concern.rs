@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::node::NodeName;
 use super::rejoin::Kinship;
+use super::settings::ReplicationMode;
 use super::slot::SlotName;
 use super::status::DataStatus;
 
@@ -43,7 +44,7 @@ pub enum Concern {
     /// This node's data is part of the primary's history.
     PartOfHistory(NodeName, Kinship),
     /// This node's data is to be made the primary's.
-    Rewinds(NodeName, Kinship),
+    Rewinds(NodeName, Kinship, ReplicationMode),
     /// The file system of the WAL is nearly full.
     DiskNearlyFull {
         /// Bytes that are free.
@@ -112,6 +113,9 @@ impl fmt::Display for WaitsBecause {
 
 const BLIND: &str = "the monitoring user may not see the standbys: GRANT pg_monitor to it (where commits wait, \
                      after SET synchronous_commit = local), or leave monitor_user empty";
+
+const LOST_IN_SYNC: &str = "what only this node has: none of it was acknowledged to a client, except to sessions \
+                            with synchronous_commit set to local or off";
 
 fn listed(nodes: &[NodeName]) -> String {
     nodes.iter().map(NodeName::as_str).collect::<Vec<_>>().join(", ")
@@ -195,8 +199,14 @@ impl fmt::Display for Concern {
             Self::PartOfHistory(primary, kinship) => {
                 write!(f, "this node's data is part of {primary}'s history: {kinship}")
             }
-            Self::Rewinds(primary, kinship) => {
-                write!(f, "this node's data has diverged from {primary}'s: {kinship}")
+            Self::Rewinds(primary, kinship, mode) => {
+                write!(f, "this node's data has diverged from {primary}'s: {kinship}. pg_rewind takes ")?;
+                f.write_str(match mode {
+                    ReplicationMode::Sync => LOST_IN_SYNC,
+                    ReplicationMode::Async | ReplicationMode::None | ReplicationMode::Slave => {
+                        "what only this node has, also what was acknowledged to clients (rep_mode=async)"
+                    }
+                })
             }
             Self::DiskNearlyFull { free, slot: None } => {
                 write!(f, "only {} MB are free for WAL", free >> 20)

@@ -1,5 +1,6 @@
 //! What is seen of the local PostgreSQL instance.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::recovery_timeline::RecoveryTimeline;
@@ -280,6 +281,8 @@ pub struct Files {
     /// Whether the lock was written since Pacemaker was started on this node: whoever is promoted since
     /// then is on record here, or has fenced this node.
     pub locked_in_this_life: bool,
+    /// Folders of WAL that were kept for as long as they should be; looked for by a start.
+    pub expired_wal: Vec<PathBuf>,
     /// `PGSQL.rewind`: a `pg_rewind` of the agent has begun and not come to its end; what it says.
     pub rewinding: Option<String>,
 }

@@ -10,7 +10,7 @@ use super::exit_reason::{BYTES_MAX, shortened};
 use super::instance::ControlData;
 use super::node::NodeName;
 use super::timeline_history::TimelineHistory;
-use super::wal::{Lsn, Timeline, WalPosition};
+use super::wal::{Lsn, Timeline, WalLayout, WalPosition};
 
 /// The local data directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +50,33 @@ pub struct PrimaryData {
     pub history: TimelineHistory,
     /// What it is as the source of a `pg_rewind`; asked only when one is permitted.
     pub source: Option<Result<RewindSource, String>>,
+}
+
+/// The WAL that only a node has whose data has diverged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LostWal {
+    /// Its timeline.
+    pub timeline: Timeline,
+    /// Where the primary's history left that.
+    pub from: Lsn,
+    /// Where it ends.
+    pub to: Lsn,
+    /// How it is cut into files.
+    pub layout: WalLayout,
+}
+
+impl LostWal {
+    /// Returns the name of the segment in which it begins.
+    #[must_use]
+    pub fn first_segment(&self) -> String {
+        self.layout.segment_name(self.timeline, self.from)
+    }
+
+    /// Returns the name of the segment in which it ends.
+    #[must_use]
+    pub fn last_segment(&self) -> String {
+        self.layout.segment_name(self.timeline, self.to)
+    }
 }
 
 /// A primary as the source of a `pg_rewind`.

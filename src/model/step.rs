@@ -1,7 +1,10 @@
 //! The single changes that the agent makes to the world.
 
+use std::path::PathBuf;
+
 use super::concern::Concern;
 use super::node::NodeName;
+use super::rejoin::LostWal;
 use super::slot::{DropReason, SlotName};
 use super::status::{DataStatus, InstanceStatus, PromotionScore, ReceiverStatus};
 use super::sync_names::SyncNames;
@@ -52,6 +55,10 @@ pub enum Step {
     RecoverAlone,
     /// Have the primary at this address write a checkpoint.
     CheckpointPrimary(String),
+    /// Keep a copy of the WAL that only this node has.
+    KeepWal(LostWal),
+    /// Remove WAL that was kept for as long as it should be.
+    RemoveKeptWal(PathBuf),
     /// Make the data those of the primary, at this address (`pg_rewind`); the lock goes with it.
     Rewind(NodeName, String),
     /// End the WAL receiver's connection, so that it looks for the primary anew.
@@ -112,6 +119,8 @@ impl Step {
             | Self::RemoveLock
             | Self::RecoverAlone
             | Self::CheckpointPrimary(_)
+            | Self::KeepWal(_)
+            | Self::RemoveKeptWal(_)
             | Self::Rewind(..)
             | Self::RestartReceiver
             | Self::CreateSlot(_)
@@ -156,6 +165,8 @@ impl Step {
             Self::RemoveLock => "Can't remove PGSQL.lock",
             Self::RecoverAlone => "Can't recover in single-user mode",
             Self::CheckpointPrimary(_) => "Can't have the primary write a checkpoint",
+            Self::KeepWal(_) => "Can't keep the WAL that pg_rewind would take",
+            Self::RemoveKeptWal(_) => "Can't remove WAL that was kept long enough",
             Self::Rewind(..) => "Can't rewind",
             Self::CreateSlot(_) => "PostgreSQL can't create replication_slot",
             Self::AdvanceSlot(..) => "Can't move the replication slot on",

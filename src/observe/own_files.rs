@@ -2,12 +2,13 @@
 
 use log::debug;
 
+use crate::model::action::Action;
 use crate::model::instance::{Files, Lock};
-use crate::postgres::{lock_file, rewind, standby, sync_file};
+use crate::postgres::{kept_wal, lock_file, rewind, standby, sync_file};
 use crate::world::World;
 
 /// Reads them.
-pub(super) fn files(world: &World) -> Files {
+pub(super) fn files(world: &World, action: Action) -> Files {
     let (settings, user) = (&world.settings, &world.user);
     let replication = settings.is_replication();
     let complain = |error: &crate::postgres::PostgresError| debug!("{error}");
@@ -38,6 +39,10 @@ pub(super) fn files(world: &World) -> Files {
         standby_mark: world
             .version
             .is_some_and(|version| standby::has_mark(settings, user, version).unwrap_or(false)),
+        expired_wal: match replication && action == Action::Start {
+            true => kept_wal::expired(settings, user),
+            false => Vec::new(),
+        },
         locked_in_this_life: replication && lock_file::is_of_this_life(settings, user),
     }
 }

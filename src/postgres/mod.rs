@@ -8,6 +8,7 @@ pub mod backup_label;
 pub mod config_file;
 pub mod control_data;
 pub mod disk;
+pub mod kept_wal;
 pub mod launch;
 pub mod lock_file;
 pub mod postmaster;

@@ -2,6 +2,7 @@
 //!
 //! Each test boots a cluster of its own and needs root. A test that cannot run fails and says why.
 
+mod by_hand;
 mod failover;
 mod first_start;
 mod rejoin;

@@ -47,6 +47,14 @@ impl Site {
         site
     }
 
+    /// The same, with something different in the example.
+    pub fn three_hosts_changed(change: impl FnOnce(String) -> String) -> Self {
+        let site = Self::boot(with_agent(Cluster::builder()), "pgsql");
+        site.load_changed("three-hosts.crm", change);
+        site.settled("pm01", &["pm02", "pm03"]);
+        site
+    }
+
     /// Two hosts as the PG-REX slides have them.
     pub fn two_hosts(fencing: Fencing) -> Self {
         let builder = with_agent(Cluster::builder()).hosts(2).two_node().fencing(fencing);
@@ -91,6 +99,18 @@ impl Site {
             state.is_promoted_only_on(primary)
                 && self.record(state, primary) == PRIMARY
                 && ranks == wanted
+        })
+    }
+
+    /// Waits until one of these is the primary on record, whichever.
+    #[track_caller]
+    pub fn settled_somewhere(&self, nodes: &[&str]) -> State {
+        let what = format!("one of {nodes:?} is primary");
+        self.cluster.wait_until(&what, SOON * 2, |state| {
+            let is_primary = |name: &&&str| {
+                state.is_promoted_only_on(name) && self.record(state, name) == PRIMARY
+            };
+            nodes.iter().any(|name| is_primary(&name))
         })
     }
 

@@ -1,5 +1,6 @@
 //! The decisions as tables, stories and properties.
 
+mod by_hand;
 mod commits;
 mod demote;
 mod election;

@@ -104,8 +104,7 @@ impl Scene {
                 standby_settings: true,
                 recovers_to: Some(written(&Step::WriteStandbySettings)),
                 standby_mark: false,
-                locked_in_this_life: false,
-                rewinding: None,
+                ..Files::default()
             },
             cluster: ClusterView::Seen(cluster),
             evidence: None,

@@ -22,9 +22,11 @@ pub fn execute(
 ) -> Result<(), String> {
     match step {
         Step::PrepareDirectories | Step::Warn(_) | Step::NoteSyncBaseline(..) => Ok(()),
-        Step::RecoverAlone | Step::CheckpointPrimary(_) | Step::Rewind(..) => {
-            Err("not modelled".into())
-        }
+        Step::RecoverAlone
+        | Step::CheckpointPrimary(_)
+        | Step::KeepWal(_)
+        | Step::RemoveKeptWal(_)
+        | Step::Rewind(..) => Err("not modelled".into()),
         Step::WriteStandbySettings | Step::StayOnTimeline(_) => {
             let disk = &mut world.hosts[id].disk;
             disk.recovers_to = match step {

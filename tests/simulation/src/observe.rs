@@ -237,6 +237,7 @@ fn files(world: &World, id: HostId) -> Files {
         standby_mark: disk.mark,
         locked_in_this_life: disk.lock.is_some() && disk.locked_in_this_life,
         rewinding: None,
+        expired_wal: Vec::new(),
     }
 }
 
