@@ -16,6 +16,7 @@ use crate::system::command::Command;
 use crate::system::identity::{User, acting_as_root};
 
 mod archive;
+mod kept_wal;
 mod real;
 mod rejoin;
 

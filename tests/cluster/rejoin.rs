@@ -90,7 +90,7 @@ fn assert_names(reason: &str, words: &[&str]) {
 
 #[test]
 fn an_old_primary_returns_without_a_hand_unless_its_data_has_diverged() {
-    let site = Site::three_hosts();
+    let site = Site::three_hosts_with_parameter("rejoin=\"verify\"");
     let first = site.cluster.host("pm01");
 
     // Stopped in good order, and started beside the new primary.
@@ -145,6 +145,28 @@ fn diverged_data_is_rewound_when_that_is_permitted() {
     let lonely = first.psql("select to_regclass('lonely') is null").expect("the standby answers");
     assert_eq!(lonely, "t", "what only the old primary had is gone");
     assert!(site.cluster.state().expect("answers").failures.is_empty());
+}
+
+#[test]
+fn diverged_data_is_rewound_without_a_hand_and_what_is_lost_by_it_is_kept() {
+    let site = Site::three_hosts();
+    let first = site.cluster.host("pm01");
+    grant(&first);
+    diverge(&site, "pm01", "pm02", &["pm03"]);
+    // Fenced, booted, rewound, streaming.
+    site.settled("pm02", &["pm01", "pm03"]);
+    assert!(!exists(&first, LOCK) && !exists(&first, MARKER));
+    assert!(site.cluster.state().expect("answers").failures.is_empty());
+    let told = site.cluster.agent_lines().into_iter().map(|line| line.line.text);
+    let told =
+        told.filter_map(|text| Some(text.split_once("To see what was in it: ")?.1.to_owned()));
+    let commands: Vec<_> = told.collect();
+    let [command] = &commands[..] else { panic!("the log says where it is: {commands:?}") };
+    assert!(command.contains(" -p /var/lib/pgsql/tmp/PGSQL.rewound/wal-"), "{command}");
+    let words: Vec<_> = command.split(' ').collect();
+    let dump = first.run_as("postgres", &words).expect("pg_waldump runs");
+    // It ends where the WAL does, with an error that says so.
+    assert!(dump.stdout.matches("INSERT").count() >= 5000, "{command}: {}", dump.stderr);
 }
 
 #[test]

@@ -37,11 +37,11 @@ impl Site {
         site
     }
 
-    /// The same, with another parameter of the resource.
+    /// The same, with another parameter of the resource in place of `rejoin`.
     pub fn three_hosts_with_parameter(parameter: &str) -> Self {
         let site = Self::boot(with_agent(Cluster::builder()), "pgsql");
-        let own = "rep_mode=\"sync\"";
-        let text = example("three-hosts.crm").replacen(own, &format!("{own} {parameter}"), 1);
+        let own = "rejoin=\"rewind\"";
+        let text = example("three-hosts.crm").replacen(own, parameter, 1);
         site.cluster.configure_crm(&text).expect("crmsh takes the example");
         site.settled("pm01", &["pm02", "pm03"]);
         site

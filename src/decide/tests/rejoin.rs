@@ -8,14 +8,14 @@ use crate::model::cluster::ClusterRole;
 use crate::model::concern::Concern;
 use crate::model::instance::{ControlState, Postmaster};
 use crate::model::rejoin::{
-    Evidence, Kinship, OwnData, PrimaryData, Refusal, Resync, RewindSource,
+    Evidence, Kinship, LostWal, OwnData, PrimaryData, Refusal, Resync, RewindSource,
 };
 use crate::model::settings::ReplicationMode::Sync;
 use crate::model::settings::{Rejoin, Settings};
 use crate::model::status::DataStatus;
 use crate::model::step::{ShutdownMode, Step};
 use crate::model::verdict::{Failure, Outcome, Reason, Verdict};
-use crate::model::wal::{Lsn, Timeline};
+use crate::model::wal::{Lsn, Timeline, WalLayout};
 
 fn returning(rejoin: Rejoin, evidence: Option<Evidence>) -> Scene {
     let mut scene = Scene::stopped(Sync, "pm01");
@@ -146,7 +146,13 @@ fn a_crashed_primary_is_recovered_then_rewound_then_started() {
             scene.seen.files.lock = None;
         }
     }
-    let order: Vec<_> = [Step::RecoverAlone, rewind(), Step::Launch]
+    let lost = LostWal {
+        timeline: Timeline(1),
+        from: FORK,
+        to: Lsn(FORK.0 + 800),
+        layout: WalLayout::USUAL,
+    };
+    let order: Vec<_> = [Step::KeepWal(lost), Step::RecoverAlone, rewind(), Step::Launch]
         .iter()
         .map(|wanted| steps.iter().position(|step| step == wanted))
         .collect();
@@ -165,6 +171,37 @@ fn a_rewind_waits_for_the_new_primarys_first_checkpoint() {
     assert_eq!(end, Verdict::Wait(Reason::CheckpointOf(node("pm02"))));
     scene.seen.evidence = evidence(clean, source(2));
     assert_eq!(scene.decide(Action::Start), Verdict::Do(rewind()));
+}
+
+#[test]
+fn what_cannot_be_kept_is_not_rewound_unless_nothing_is_to_be_kept() {
+    let mut scene = returning(Rejoin::Rewind, evidence(diverged(), source(2)));
+    let keeps = |step: &Step| matches!(step, Step::KeepWal(_));
+    let keep = loop {
+        match scene.decide(Action::Start) {
+            Verdict::Do(step) if keeps(&step) => break step,
+            Verdict::Do(step) => scene.take(step),
+            end @ (Verdict::Wait(_) | Verdict::Done(_)) => panic!("{end:?}"),
+        }
+    };
+    scene.fail(keep.clone());
+    let (steps, end) = scene.run(Action::Start);
+    assert_eq!(steps, [], "nothing is touched");
+    assert_eq!(end, failed(Failure::StepFailed(Box::new(keep), "refused".into())));
+
+    let mut scene = returning(Rejoin::Rewind, evidence(diverged(), source(2)));
+    scene.settings.policy.rewind_keep_size = 0;
+    let (steps, _) = scene.run(Action::Start);
+    assert!(steps.contains(&rewind()) && !steps.iter().any(keeps), "{steps:?}");
+}
+
+#[test]
+fn a_start_removes_what_was_kept_long_enough() {
+    let mut scene = Scene::standby(Sync, "pm01");
+    scene.seen.files.expired_wal = vec!["/data.PGSQL.rewound/wal-1".into()];
+    let (steps, end) = scene.run(Action::Start);
+    assert!(steps.contains(&Step::RemoveKeptWal("/data.PGSQL.rewound/wal-1".into())), "{steps:?}");
+    assert_eq!(end, Verdict::Done(Outcome::Success));
 }
 
 #[test]
