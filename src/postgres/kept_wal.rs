@@ -40,49 +40,82 @@ pub fn keep(
     let (wal, place) = (wal_directory::directory(settings, version), settings.kept_wal());
     let limit = settings.policy.rewind_keep_size;
     create_directory(&place, 0o700, user)?;
-    let kept = as_user(user, || -> io::Result<_> {
-        let unfinished = place.join(UNFINISHED);
-        // An earlier start was cut off; the original is still there.
-        remove_all(&unfinished)?;
-        let segments = segments(&wal, lost)?;
-        let size = |path: &Path| fs::metadata(path).map(|file| file.len());
-        let bytes = segments.iter().map(|name| size(&wal.join(name))).sum::<io::Result<u64>>()?;
-        let all = bytes.saturating_add(held(&place)?);
-        if all > limit {
-            return Ok(Err(format!("{} MB of WAL to keep for pg_rewind", megabytes(all))));
-        }
-        let space = statvfs(&place)?;
-        let free = space.blocks_available().saturating_mul(space.fragment_size());
-        if bytes > free {
-            let (bytes, free) = (megabytes(bytes), megabytes(free));
-            return Ok(Err(format!("{bytes} MB of WAL to keep for pg_rewind, {free} MB free")));
-        }
-        fs::DirBuilder::new().mode(0o700).create(&unfinished)?;
-        for name in &segments {
-            if Instant::now() >= deadline {
-                return Err(io::Error::other("no time left: give start a longer timeout"));
-            }
-            copy(&wal.join(name), &unfinished.join(name))?;
-        }
-        File::open(&unfinished)?.sync_all()?;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let complete = place.join(format!("{PREFIX}{}", now.as_secs()));
-        fs::rename(&unfinished, &complete)?;
-        File::open(&place)?.sync_all()?;
-        Ok(Ok((complete, segments)))
+    let kept = as_user(user, || {
+        // What is half there is in nobody's way.
+        write(&place, &wal, lost, limit, deadline)
+            .inspect_err(|_| drop(remove_all(&place.join(UNFINISHED))))
     })?;
-    match kept.map_err(|error| SystemError::file("keep WAL in", &place, error))? {
-        Ok((folder, segments)) => {
-            tell(settings, lost, &folder, &segments);
-            Ok(())
-        }
-        Err(why) => Err(PostgresError::Unusable {
-            parameter: "rewind_keep_size",
-            path: format!("{}MB", megabytes(limit)).into(),
-            why,
-            remedy: format!("raise it, or empty {}", place.display()),
-        }),
+    let (parameter, path, why, remedy) =
+        match kept.map_err(|error| SystemError::file("keep WAL in", &place, error))? {
+            Kept::In(folder, segments) => {
+                tell(settings, lost, &folder, &segments);
+                return Ok(());
+            }
+            Kept::TooMuch(bytes) => (
+                "rewind_keep_size",
+                format!("{}MB", megabytes(limit)).into(),
+                format!("{} MB of WAL to keep for pg_rewind", megabytes(bytes)),
+                format!("raise it, or empty {}", place.display()),
+            ),
+            Kept::NoRoom(bytes, free) => (
+                "tmpdir",
+                settings.tmpdir.clone(),
+                format!("{} MB free, {} needed by pg_rewind", megabytes(free), megabytes(bytes)),
+                "make room".to_owned(),
+            ),
+        };
+    Err(PostgresError::Unusable { parameter, path, why, remedy })
+}
+
+/// What came of it.
+enum Kept {
+    /// These segments are in this folder.
+    In(PathBuf, Vec<String>),
+    /// All together would be so many bytes.
+    TooMuch(u64),
+    /// So many bytes are needed, and so many are free.
+    NoRoom(u64, u64),
+}
+
+fn write(
+    place: &Path,
+    wal: &Path,
+    lost: &LostWal,
+    limit: u64,
+    deadline: Instant,
+) -> io::Result<Kept> {
+    let unfinished = place.join(UNFINISHED);
+    // An earlier start was cut off; the original is still there.
+    remove_all(&unfinished)?;
+    let segments = segments(wal, lost)?;
+    // A start that was refused later, and is tried again, needs no second copy.
+    if let Some(folder) = kept_before(place, wal, &segments)? {
+        return Ok(Kept::In(folder, segments));
     }
+    let size = |path: &Path| fs::metadata(path).map(|file| file.len());
+    let bytes = segments.iter().map(|name| size(&wal.join(name))).sum::<io::Result<u64>>()?;
+    let all = bytes.saturating_add(held(place)?);
+    if all > limit {
+        return Ok(Kept::TooMuch(all));
+    }
+    let space = statvfs(place)?;
+    let free = space.blocks_available().saturating_mul(space.fragment_size());
+    if bytes > free {
+        return Ok(Kept::NoRoom(bytes, free));
+    }
+    fs::DirBuilder::new().mode(0o700).create(&unfinished)?;
+    for name in &segments {
+        if Instant::now() >= deadline {
+            return Err(io::Error::other("no time left: give start a longer timeout"));
+        }
+        copy(&wal.join(name), &unfinished.join(name))?;
+    }
+    File::open(&unfinished)?.sync_all()?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let complete = place.join(format!("{PREFIX}{}", now.as_secs()));
+    fs::rename(&unfinished, &complete)?;
+    File::open(place)?.sync_all()?;
+    Ok(Kept::In(complete, segments))
 }
 
 fn tell(settings: &Settings, lost: &LostWal, folder: &Path, segments: &[String]) {
@@ -120,6 +153,21 @@ fn segments(wal: &Path, lost: &LostWal) -> io::Result<Vec<String>> {
     }
     found.sort();
     Ok(found)
+}
+
+/// Finds a folder that holds all of this already, byte for byte.
+fn kept_before(place: &Path, wal: &Path, segments: &[String]) -> io::Result<Option<PathBuf>> {
+    for folder in fs::read_dir(place)? {
+        let folder = folder?.path();
+        let same = |name: &String| {
+            let read = |directory: &Path| fs::read(directory.join(name)).ok();
+            read(&folder).is_some_and(|kept| Some(kept) == read(wal))
+        };
+        if !segments.is_empty() && segments.iter().all(same) {
+            return Ok(Some(folder));
+        }
+    }
+    Ok(None)
 }
 
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
