@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use pgsql_ha::model::instance::{ControlState, Lock};
+use pgsql_ha::model::recovery_timeline::RecoveryTimeline;
 use pgsql_ha::model::slot::MadeSlot;
 use pgsql_ha::model::sync_names::SyncNames;
 
@@ -29,6 +30,8 @@ pub struct Disk {
     pub mark: bool,
     /// `primary_conninfo` in the agent's file; `None`: never written.
     pub target: Option<Target>,
+    /// `recovery_target_timeline` in the same file.
+    pub recovers_to: RecoveryTimeline,
     /// `rep_mode.conf`.
     pub names: Option<SyncNames>,
     pub lock: Option<Lock>,
@@ -49,6 +52,7 @@ impl Disk {
             control: ControlState::ShutDown,
             mark: false,
             target: None,
+            recovers_to: RecoveryTimeline::Latest,
             names: None,
             lock: None,
             locked_in_this_life: false,

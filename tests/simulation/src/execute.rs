@@ -2,6 +2,7 @@
 
 use pgsql_ha::model::action::Action;
 use pgsql_ha::model::instance::Lock;
+use pgsql_ha::model::recovery_timeline::RecoveryTimeline;
 use pgsql_ha::model::settings::ReplicationMode;
 use pgsql_ha::model::step::{ShutdownMode, Step};
 use pgsql_ha::model::sync_names::SyncNames;
@@ -21,11 +22,17 @@ pub fn execute(
 ) -> Result<(), String> {
     match step {
         Step::PrepareDirectories | Step::Warn(_) | Step::NoteSyncBaseline(..) => Ok(()),
-        Step::RecoverAlone | Step::CheckpointPrimary(_) | Step::Rewind(..) => {
-            Err("not modelled".into())
-        }
-        Step::WriteStandbySettings => {
+        Step::RecoverAlone
+        | Step::CheckpointPrimary(_)
+        | Step::KeepWal(_)
+        | Step::RemoveKeptWal(_)
+        | Step::Rewind(..) => Err("not modelled".into()),
+        Step::WriteStandbySettings | Step::StayOnTimeline(_) => {
             let disk = &mut world.hosts[id].disk;
+            disk.recovers_to = match step {
+                Step::StayOnTimeline(own) => RecoveryTimeline::Own(*own),
+                _ => RecoveryTimeline::Latest,
+            };
             disk.target = Some(Target::Address);
             disk.mark = true;
             if world.settings.rep_mode == ReplicationMode::Sync && disk.names.is_none() {

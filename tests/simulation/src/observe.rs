@@ -9,7 +9,8 @@ use pgsql_ha::model::instance::{
     Refusal, SlotRow, StandbyReport,
 };
 use pgsql_ha::model::observation::{ActionTime, ClusterView, Observation};
-use pgsql_ha::model::rejoin::Evidence;
+use pgsql_ha::model::recovery_timeline::RecoveryTimeline;
+use pgsql_ha::model::rejoin::{Evidence, OwnData, PrimaryData};
 use pgsql_ha::model::settings::ReplicationMode;
 use pgsql_ha::model::wal::{PublishedPosition, Timeline, WalLayout};
 
@@ -36,18 +37,65 @@ pub fn observe(world: &mut World, id: HostId, running: &mut Running) -> Option<O
         instance: instance(world, id, running, answer),
         files: if running.needs.files { files(world, id) } else { Files::default() },
         cluster: cluster_view(running),
-        evidence: Some(unproven()),
+        evidence: Some(evidence(world, id, running)),
         notification: running.order.notification.clone(),
         probe: running.order.probe,
         taken: running.taken.clone(),
     })
 }
 
-/// The comparison of the data with the primary's history, which is not modelled: nothing is proven, so
-/// that the lock holds.
-fn unproven() -> Evidence {
-    let error = "not modelled";
-    Evidence { own: Err(error.to_owned()), primary: Err(error.to_owned()) }
+/// What a comparison of the data with the primary's history would read. That of a stopped node is not
+/// modelled: nothing is proven at a start, so that the lock holds.
+fn evidence(world: &World, id: HostId, running: &Running) -> Evidence {
+    let error = || "not modelled".to_owned();
+    let host = &world.hosts[id];
+    if running.order.action != Action::Monitor || host.server.phase != Phase::Standby {
+        return Evidence { own: Err(error()), primary: Err(error()) };
+    }
+    let wal = &host.disk.wal;
+    let wal_end = match host.server.asked_for_more {
+        true => Ok(lsn(wal.len())),
+        false => Err("its own WAL has not been read".to_owned()),
+    };
+    let own = OwnData {
+        control: control(world, id),
+        stays_on: matches!(host.disk.recovers_to, RecoveryTimeline::Own(_))
+            .then(|| Timeline(wal.timeline())),
+        wal_end: Some(wal_end),
+        history: Some(wal.history()),
+        newest_segment: Some(Timeline(wal.timeline())),
+        is_copy: false,
+    };
+    let primary = match &running.cluster {
+        Some(Ok(cluster)) => cluster.primary().and_then(|primary| world.id(&primary.name)),
+        Some(Err(_)) | None => None,
+    };
+    let answers = |other: &HostId| {
+        world.hosts[*other].on
+            && world.hosts[*other].server.phase == Phase::Primary
+            && world.links.both_ways(id, *other)
+    };
+    let primary = primary.filter(answers).ok_or_else(|| "no answer".to_owned());
+    let primary = primary.map(|other| PrimaryData {
+        address: world.hosts[other].name.to_string(),
+        system_identifier: 1,
+        history: world.hosts[other].disk.wal.history(),
+        source: None,
+    });
+    Evidence { own: Ok(own), primary }
+}
+
+fn control(world: &World, id: HostId) -> ControlData {
+    let disk = &world.hosts[id].disk;
+    ControlData {
+        system_identifier: 1,
+        state: disk.control.clone(),
+        timeline: Timeline(disk.wal.timeline()),
+        checkpoint: lsn(0),
+        min_recovery: None,
+        can_rewind: false,
+        layout: WalLayout { page: 8192, segment: 16 << 20 },
+    }
 }
 
 const fn ticks(ticks: Tick) -> Duration {
@@ -162,21 +210,16 @@ fn instance(world: &World, id: HostId, running: &Running, answer: Answer) -> Ins
         | Phase::Primary
         | Phase::Stopping { .. } => Postmaster::Running { pid: 4711, held: host.server.held() },
     };
-    let control = (running.needs.control && !host.server.runs()).then(|| ControlData {
-        system_identifier: 1,
-        state: host.disk.control.clone(),
-        timeline: Timeline(host.disk.wal.timeline()),
-        checkpoint: lsn(host.disk.consistent_at),
-        min_recovery: None,
-        can_rewind: false,
-        layout: WalLayout { page: 8192, segment: 16 << 20 },
-    });
+    let control = (running.needs.control && !host.server.runs()).then(|| control(world, id));
+    let own_timeline = control.as_ref().map(|control| control.timeline);
     Instance {
         data_directory: DataDirectory::Present,
         postmaster,
         answer,
         disk: None,
         control,
+        own_timeline,
+        is_copy: false,
         conninfo_reloads: true,
         last_fatal: None,
     }
@@ -191,11 +234,13 @@ fn files(world: &World, id: HostId) -> Files {
         standby_settings: disk.target == Some(Target::Address)
             && disk.mark
             && (disk.names.is_some() || !sync),
+        recovers_to: disk.target.map(|_| disk.recovers_to),
         standby_mark: disk.mark,
         locked_in_this_life: disk.lock.is_some() && disk.locked_in_this_life,
         followed_in_this_life: disk.followed_in_this_life,
         rewinding: None,
         made_slots: Some(disk.made_slots.clone()),
+        expired_wal: Vec::new(),
     }
 }
 

@@ -3,6 +3,7 @@
 //! What needs a second host is in `replication`, what clients are told in `clients`.
 
 use pgsql_ha::model::instance::ControlState;
+use pgsql_ha::model::recovery_timeline::RecoveryTimeline;
 use pgsql_ha::model::step::ShutdownMode;
 use pgsql_ha::model::sync_names::SyncNames;
 
@@ -57,6 +58,8 @@ pub struct Server {
     pub asked_for_more: bool,
     /// The `primary_conninfo` in use.
     pub target: Option<Target>,
+    /// Whether it stays on its own timeline.
+    pub stays: bool,
     pub retry_at: Tick,
     /// `synchronous_standby_names` of postmaster and new sessions.
     pub names: SyncNames,
@@ -79,6 +82,7 @@ impl Server {
             replayed: 0,
             asked_for_more: false,
             target: None,
+            stays: false,
             retry_at: 0,
             names: SyncNames::nobody(),
             reload: false,
@@ -122,6 +126,7 @@ impl Server {
             phase: Phase::Starting { until: now + takes },
             incarnation: self.incarnation + 1,
             target: disk.target,
+            stays: matches!(disk.recovers_to, RecoveryTimeline::Own(_)),
             names: disk.names.clone().unwrap_or_default(),
             ..Self::new()
         };

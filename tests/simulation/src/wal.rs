@@ -3,7 +3,8 @@
 //! A record has an identity that no other record ever has, and is copied with everything before it. So
 //! two logs that agree on the record at a place agree on all before it, and divergence is seen at once.
 
-use pgsql_ha::model::wal::Lsn;
+use pgsql_ha::model::timeline_history::TimelineHistory;
+use pgsql_ha::model::wal::{Lsn, Timeline};
 
 /// What a log begins at, and how many bytes a record takes.
 const ORIGIN: u64 = 0x0300_0000;
@@ -120,6 +121,22 @@ impl Wal {
             Some(left) if self.records.len() > left.end => Follow::Visits(left.end),
             Some(_) => Follow::Streams,
         }
+    }
+
+    /// The same for a standby that stays on its own timeline: of another it is sent what both have in common.
+    pub fn visit(&mut self, upstream: &Self) -> Follow {
+        let left = upstream.ancestors.iter().find(|a| a.timeline == self.timeline);
+        match (self.follow(upstream), left) {
+            (Follow::Streams, Some(left)) => Follow::Visits(left.end),
+            (follow, _) => follow,
+        }
+    }
+
+    /// Returns the history file of the present timeline.
+    pub fn history(&self) -> TimelineHistory {
+        let line = |a: &Ancestor| format!("{}\t{}\tx\n", a.timeline, lsn(a.end));
+        let text: String = self.ancestors.iter().map(line).collect();
+        TimelineHistory::parse(Timeline(self.timeline), &text).expect("ancestors rise")
     }
 
     /// Tells whether two logs disagree on a record that both have.
