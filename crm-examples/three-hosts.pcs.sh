@@ -5,6 +5,8 @@
 # Load it with:  sh crm-examples/three-hosts.pcs.sh   (as root, on one host of the running cluster)
 # Put your own in:  host names (node_list and the fence devices), addresses and nic, the paths of PostgreSQL,
 #   repuser, and the fence agent: fence_testbed is the tests' own, take the one that reaches your power switches.
+# rejoin=rewind brings an old primary back by itself whatever it has written: it needs wal_log_hints=on or data checksums,
+#   and the grant for repuser that README names. Without them the start of diverged data is refused with the reason.
 set -eu
 
 cib=$(mktemp)
@@ -22,6 +24,7 @@ pcs -f "$cib" resource create pgsql ocf:heartbeat:pgsql \
     logfile=/var/log/postgresql/pgsql-ha.log \
     tmpdir=/var/lib/pgsql/tmp \
     rep_mode=sync node_list="pm01 pm02 pm03" \
+    rejoin=rewind \
     master_ip=10.77.0.101 repuser=repuser \
     primary_conninfo_opt="keepalives_idle=60 keepalives_interval=5 keepalives_count=5" \
     restore_command="/bin/cp /var/lib/pgsql/archive/%f %p" \

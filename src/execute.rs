@@ -10,17 +10,19 @@ use thiserror::Error;
 use crate::model::cluster::ClusterNode;
 use crate::model::node::NodeName;
 use crate::model::observation::Observation;
+use crate::model::recovery_timeline::RecoveryTimeline;
 use crate::model::status::ReceiverStatus;
 use crate::model::step::{ShutdownMode, Step};
 use crate::model::sync_names::SyncNames;
-use crate::model::wal::{Lsn, PublishedPosition, WalPosition};
+use crate::model::wal::{Lsn, PublishedPosition, Timeline, WalPosition};
 use crate::pacemaker::PacemakerError;
 use crate::pacemaker::attribute::Attribute;
 use crate::postgres::server_log::Mark;
+use crate::postgres::standby::Standby;
 use crate::postgres::version::Version;
 use crate::postgres::{
-    PostgresError, followed_file, launch, lock_file, own_address, postmaster, remote, rewind,
-    slot_record, standby, sync_file,
+    PostgresError, followed_file, kept_wal, launch, lock_file, own_address, postmaster, remote,
+    rewind, slot_record, standby, sync_file,
 };
 use crate::world::World;
 
@@ -54,6 +56,7 @@ pub fn execute(world: &mut World, step: &Step, seen: &Observation) -> Result<(),
     match step {
         Step::PrepareDirectories => launch::prepare_directories(settings, user, version?)?,
         Step::WriteStandbySettings => world.standby(version?, None).write()?,
+        Step::StayOnTimeline(own) => stay(world, version?, *own)?,
         Step::RemoveStandbyMark => standby::remove_mark(settings, user, version?)?,
         Step::WriteSyncNames(names) => {
             announce_names(names);
@@ -74,15 +77,15 @@ pub fn execute(world: &mut World, step: &Step, seen: &Observation) -> Result<(),
             postmaster::shutdown(settings, user, *mode, world.clock.within(KILL))?;
         }
         Step::PromoteServer => launch::promote(settings, user, world.clock.deadline)?,
-        Step::FollowPeer(peer, host) => {
-            info!("Fetching the WAL that {peer} ({host}) has beyond this node.");
-            world.standby(version?, Some(host)).write()?;
-            postmaster::reload(settings, user)?;
-        }
+        Step::FollowPeer(peer, host) => follow_peer(world, version?, (peer, host), seen)?,
         Step::CreateLock(timeline) => lock_file::create(settings, user, *timeline)?,
         Step::NoteFollowed => followed_file::note(settings, user)?,
         Step::RemoveLock => lock_file::remove(settings, user)?,
         Step::RecoverAlone => rewind::recover_alone(settings, user, world.clock.deadline)?,
+        Step::KeepWal(lost) => {
+            kept_wal::keep(settings, user, version?, lost, world.clock.deadline)?;
+        }
+        Step::RemoveKeptWal(folder) => kept_wal::remove(user, folder)?,
         Step::CheckpointPrimary(address) => checkpoint(world, version?, address)?,
         Step::Rewind(primary, address) => rewind_to(world, version?, primary, address)?,
         Step::RecordSlots(made) => slot_record::write(settings, user, made)?,
@@ -113,6 +116,23 @@ pub fn execute(world: &mut World, step: &Step, seen: &Observation) -> Result<(),
         Step::SetReceiverStatus(status) => publish_receiver(world, *status)?,
     }
     Ok(())
+}
+
+fn stay(world: &World, version: Version, own: Option<Timeline>) -> Result<(), StepError> {
+    let recovers_to = RecoveryTimeline::Own(own);
+    Ok(Standby { recovers_to, ..world.standby(version, None) }.write()?)
+}
+
+fn follow_peer(
+    world: &World,
+    version: Version,
+    (peer, host): (&NodeName, &str),
+    seen: &Observation,
+) -> Result<(), StepError> {
+    info!("Fetching the WAL that {peer} ({host}) has beyond this node.");
+    let recovers_to = seen.files.recovers_to.unwrap_or(RecoveryTimeline::Latest);
+    Standby { recovers_to, ..world.standby(version, Some(host)) }.write()?;
+    Ok(postmaster::reload(&world.settings, &world.user)?)
 }
 
 fn checkpoint(world: &World, version: Version, address: &str) -> Result<(), StepError> {

@@ -9,8 +9,6 @@ mod server;
 
 use std::time::Duration;
 
-use log::debug;
-
 use crate::model::action::Action;
 use crate::model::cluster::Cluster;
 use crate::model::instance::{Answer, Files, Instance, Postmaster};
@@ -19,15 +17,12 @@ use crate::model::observation::{ActionTime, ClusterView, Observation, Taken};
 use crate::model::settings::Settings;
 use crate::model::step::Step;
 use crate::model::verdict::Reason;
-use crate::model::wal::{Timeline, WalPosition};
 use crate::postgres::version::Version;
-use crate::postgres::{
-    control_data, disk as disks, postmaster, server_log, standby, wal_directory,
-};
+use crate::postgres::{disk as disks, postmaster, server_log, standby, wal_directory};
 use crate::world::World;
 use evidence::Inquiry;
 use own_files::files;
-use server::{disk, find_postmaster};
+use server::{StoppedData, disk, find_postmaster, stopped_data};
 
 /// How long the cluster information base may take to answer. It takes some milliseconds; an action
 /// that can do without it does not wait longer.
@@ -49,7 +44,7 @@ pub struct Needs {
     pub cluster: bool,
     /// Ask the attribute daemon for the WAL positions of all nodes.
     pub positions: bool,
-    /// Read `pg_control` when the server is gone.
+    /// Read what `pg_control` and the WAL directory say when the server is gone.
     pub control: bool,
     /// Look at the agent's files.
     pub files: bool,
@@ -83,7 +78,7 @@ impl Needs {
             positions: replication
                 && (action == Action::Promote
                     || action == Action::Notify && notification.event == Some((Post, Start))),
-            control: action == Action::Demote && replication,
+            control: matches!(action, Action::Start | Action::Demote) && replication,
             files: record,
         }
     }
@@ -162,7 +157,7 @@ impl Observer {
         let reading = (self.needs.cluster && self.cluster.is_none())
             .then(|| world.tools.begin_reading(patience));
         let instance = self.instance(world, taken);
-        let files = if self.needs.files { files(world) } else { Files::default() };
+        let files = if self.needs.files { files(world, self.action) } else { Files::default() };
         let cluster = match reading {
             None if !self.needs.cluster => ClusterView::NotAsked,
             None => self.cluster_with(taken),
@@ -177,7 +172,7 @@ impl Observer {
                 self.cluster_with(taken)
             }
         };
-        let evidence = self.inquiry.look(world);
+        let evidence = self.inquiry.look(world, self.action, &instance, &files);
         Observation {
             time: ActionTime { elapsed: world.clock.elapsed(), remaining: world.clock.remaining() },
             local: world.local.clone(),
@@ -217,16 +212,27 @@ impl Observer {
             | Postmaster::Orphans { .. }
             | Postmaster::Unknown => Answer::NotAsked,
         };
-        let control = (gone && self.needs.control)
-            .then(|| control_data::read(&world.settings, &world.user, world.clock.deadline))
-            .and_then(|control| control.inspect_err(|error| debug!("{error}")).ok());
+        let stopped = match gone && self.needs.control {
+            true => stopped_data(world),
+            false => StoppedData::default(),
+        };
         let died = gone && taken.tried(&Step::Launch);
         let last_fatal = world.log_mark.as_ref().filter(|_| died).and_then(|mark| {
             server_log::last_fatal(&world.settings, &world.user, mark, world.clock.deadline)
         });
         let disk = disk(world, !gone && self.action == Action::Monitor && !self.probe);
         let conninfo_reloads = world.version.is_none_or(Version::primary_conninfo_reloads);
-        Instance { data_directory, postmaster, answer, disk, control, conninfo_reloads, last_fatal }
+        Instance {
+            data_directory,
+            postmaster,
+            answer,
+            disk,
+            control: stopped.control,
+            own_timeline: stopped.own_timeline,
+            is_copy: stopped.is_copy,
+            conninfo_reloads,
+            last_fatal,
+        }
     }
 
     fn ask(&self, world: &mut World) -> Answer {
@@ -248,7 +254,8 @@ impl Observer {
             let known = wal_directory::newest_timeline(&world.settings, &world.user, version);
             report.timeline = report.timeline.max(known.unwrap_or(report.timeline));
             if !report.is_streaming() {
-                report.left_at = left_at(world, version, report.timeline);
+                let (settings, user) = (&world.settings, &world.user);
+                report.left_at = wal_directory::left_at(settings, user, version, report.timeline);
             }
             report.conninfo_overridden = report
                 .primary_conninfo
@@ -286,11 +293,4 @@ impl Observer {
         }
         answer
     }
-}
-
-/// Returns where the newest timeline that the server was told of left this one.
-fn left_at(world: &World, version: Version, timeline: Timeline) -> Option<WalPosition> {
-    let newest = wal_directory::newest_history(&world.settings, &world.user, version)?;
-    let lsn = newest.fork_point(timeline)?;
-    Some(WalPosition { timeline: newest.timeline, lsn })
 }

@@ -5,6 +5,7 @@
 use std::time::{Duration, Instant};
 
 use crate::model::node::NodeName;
+use crate::model::recovery_timeline::RecoveryTimeline;
 use crate::model::settings::Settings;
 use crate::pacemaker::Tools;
 use crate::postgres::server_log::Mark;
@@ -100,6 +101,7 @@ impl World {
             local: &self.local,
             version,
             primary,
+            recovers_to: RecoveryTimeline::Latest,
             retry_is_free: self.retry_is_free,
         }
     }

@@ -16,6 +16,11 @@ const EXAMPLE: &str = include_str!("../../crm-examples/three-hosts.crm");
 const VERSION: &str = "/postgresql/15/";
 const LAST_PARAMETER: &str = r#"replication_slot_name="pgsql""#;
 
+/// The example without what the shell agent does not know.
+fn known_to_both() -> String {
+    EXAMPLE.replace("        rejoin=\"rewind\" \\\n", "")
+}
+
 /// What Pacemaker 2.1 adds to the parameters for a monitor of this clone.
 const META: [(&str, &str); 13] = [
     ("OCF_ROOT", "/usr/lib/ocf"),
@@ -59,7 +64,7 @@ impl Configuration {
     pub fn new(postgres: u32, xlog_check_count: u32) -> Self {
         let version = format!("/postgresql/{postgres}/");
         let count = format!("{LAST_PARAMETER} xlog_check_count=\"{xlog_check_count}\"");
-        let text = EXAMPLE.replace(VERSION, &version).replace(LAST_PARAMETER, &count);
+        let text = known_to_both().replace(VERSION, &version).replace(LAST_PARAMETER, &count);
         Self { text, bindir: format!("/usr/lib{version}bin") }
     }
 
@@ -130,6 +135,6 @@ mod tests {
     #[test]
     fn only_the_two_changes_are_made_to_the_example() {
         let text = Configuration::new(15, 0).text;
-        assert_eq!(text.replace(" xlog_check_count=\"0\"", ""), EXAMPLE);
+        assert_eq!(text.replace(" xlog_check_count=\"0\"", ""), known_to_both());
     }
 }

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use super::by_hand::usurps;
 use super::candidate::may_be_promoted;
 use super::isolated::bring_primary_down;
-use super::monitor::usurps;
+use super::ladder::bring_down;
 use super::start::bring_up;
 use super::stop::record_stopped;
 use super::{SUCCESS, fail, try_once};
@@ -34,9 +35,8 @@ pub(super) fn demote(settings: &Settings, seen: &Observation) -> Verdict {
     if let Some(verdict) = try_once(seen, step_down(seen)) {
         return verdict;
     }
-    let relaunched = seen.taken.tried(&Step::Launch);
-    if relaunched {
-        return return_as_standby(settings, seen);
+    if seen.taken.tried(&Step::Launch) {
+        return relaunched(settings, seen);
     }
     match (&seen.instance.postmaster, &seen.instance.answer) {
         // Beside a lock, a promotion may have been begun that has not come to its end: the server
@@ -134,6 +134,23 @@ fn last_one_out(settings: &Settings, seen: &Observation) -> Option<Step> {
     let mut peers = settings.peers(&cluster.local).filter_map(|name| cluster.node(name));
     let last = seen.notification.present && !others && peers.all(is_no_heir) && was_clean(seen);
     last.then_some(Step::RemoveLock)
+}
+
+/// What was launched to be a standby is no success as a primary: somebody took the mark away that makes it one,
+/// or promoted it. It is stopped, as quickly as may be, for it takes writes that are lost.
+fn relaunched(settings: &Settings, seen: &Observation) -> Verdict {
+    let runs = matches!(seen.instance.postmaster, Postmaster::Running { .. });
+    let is_primary = match &seen.instance.answer {
+        Answer::Primary(_) => runs,
+        Answer::Standby(_) => false,
+        Answer::NotAsked | Answer::Refused(_) | Answer::Silent(_) | Answer::MonitorSqlFailed(_) => {
+            runs && !seen.files.standby_mark
+        }
+    };
+    if !is_primary && !hurried(seen) {
+        return return_as_standby(settings, seen);
+    }
+    bring_down(seen, Duration::ZERO).unwrap_or_else(|| stay_stopped(settings, seen))
 }
 
 /// Starts the instance as a standby. Whatever goes wrong here, the demotion itself has succeeded:

@@ -32,14 +32,20 @@ pub(super) fn held_back(
     // A promotion by restart keeps the timeline: afterwards nothing would show that this node went
     // another way, so that it does not start beside one.
     let unseen_fork = settings.restart_on_promote && another_is_promoted(seen);
-    if was_last_primary(settings, seen, cluster) && !unseen_fork
-        || has_streamed_since(settings, cluster)
-    {
+    if was_last_primary(settings, seen, cluster) && !unseen_fork {
         return None;
     }
-    match other_primary(cluster) {
+    let streamed = has_streamed_since(settings, cluster);
+    let other = other_primary(cluster);
+    // With the lock the data is compared where it can be.
+    if streamed && (other.is_none() || !locked) {
+        return None;
+    }
+    match other {
         // A promotion by restart leaves no fork to be found.
-        Some(primary) if !settings.restart_on_promote => rejoin::beside(settings, seen, &primary),
+        Some(primary) if !settings.restart_on_promote => {
+            rejoin::beside(settings, seen, &primary, streamed)
+        }
         None if locked && waits_for_primary(settings, cluster) => {
             try_once(seen, [Step::Warn(Concern::NobodyToAsk)])
         }
@@ -99,8 +105,9 @@ fn refused_by_lock(settings: &Settings, cluster: &Cluster) -> Verdict {
 }
 
 /// Tells whether a later primary has seen this node stream: a promotion records every other node as
-/// disconnected, so that such a record is newer than it. PostgreSQL streams a later timeline only
-/// to a node that is part of its history; with `restart_on_promote` there is no later timeline.
+/// disconnected, so that such a record is newer than it. A fork cannot earn it: unproven data stays on its
+/// own timeline (`unproven`), and the primary counts nobody who receives only that
+/// (`PrimaryReport::tell_forks`); with `restart_on_promote` there is no later timeline.
 fn has_streamed_since(settings: &Settings, cluster: &Cluster) -> bool {
     let recorded = cluster.me().and_then(|me| me.data_status.as_ref());
     let streamed = matches!(

@@ -3,9 +3,11 @@
 //! Nothing here does I/O, reads a clock or logs; only `model` is imported. Each file is one
 //! action's decision, or a rule that several of them share.
 
+mod by_hand;
 mod candidacy;
 mod candidate;
 mod catch_up;
+mod claim;
 mod demote;
 mod election;
 mod grants;
@@ -26,6 +28,7 @@ mod stop;
 mod sync_policy;
 #[cfg(test)]
 mod tests;
+mod unproven;
 mod voters;
 
 use crate::model::action::Action;

@@ -1,22 +1,25 @@
 //! Monitor and status: how is the instance, and is the cluster's record of it true?
 
+use super::by_hand::{TakeOver, depose, take_over, usurps};
 use super::candidacy::stand_for_election;
 use super::publish::publish;
+use super::start::standby_settings;
+use super::unproven::{compare, restarting};
 use super::{SUCCESS, fail, in_time, slots, try_once};
 use std::time::Duration;
 
-use crate::model::cluster::{Cluster, ClusterNode, ClusterRole, Membership};
+use crate::model::cluster::{Cluster, ClusterNode};
 use crate::model::concern::Concern;
 use crate::model::instance::{
     Answer, DataDirectory, Postmaster, PrimaryReport, Refusal, StandbyReport,
 };
 use crate::model::node::NodeName;
 use crate::model::observation::Observation;
-use crate::model::settings::{Rejoin, ReplicationMode, Settings};
+use crate::model::recovery_timeline::RecoveryTimeline;
+use crate::model::settings::{ReplicationMode, Settings};
 use crate::model::status::{DataStatus, InstanceStatus, PromotionScore, ReceiverStatus};
 use crate::model::step::Step;
 use crate::model::verdict::{Failure, Outcome, Reason, Verdict};
-use crate::model::wal::WalPosition;
 
 /// How long a monitor asks again when the server is alive and a question fails: a connection that
 /// was ended, no process or no place for one more.
@@ -41,6 +44,9 @@ fn nothing_proven(seen: &Observation) -> Verdict {
 
 /// Decides `monitor`, recurring or probe.
 pub(super) fn monitor(settings: &Settings, seen: &Observation) -> Verdict {
+    if let Some(verdict) = restarting(settings, seen) {
+        return verdict;
+    }
     match (&seen.instance.postmaster, &seen.instance.data_directory) {
         (Postmaster::Absent | Postmaster::Orphans { .. }, DataDirectory::Unreadable(error))
             if !seen.probe =>
@@ -111,45 +117,13 @@ fn primary(settings: &Settings, seen: &Observation, report: &PrimaryReport) -> V
     }
     let bookkeeping = receiver_status(settings, seen, Some(ReceiverStatus::NormalPrimary))
         .or_else(|| try_once(seen, unlisted(settings, cluster)))
+        .or_else(|| match take_over(settings, seen, report, cluster) {
+            TakeOver::NotDue => None,
+            TakeOver::Next(verdict) => Some(verdict),
+            TakeOver::Held => Some(running.clone()),
+        })
         .or_else(|| publish(settings, seen, report, cluster));
     in_time(seen, bookkeeping).unwrap_or(running)
-}
-
-/// Tells whether the cluster has recorded a later promotion than this primary's: whoever is promoted
-/// records every other node as out of date first. Such a primary was started or promoted behind
-/// the cluster's back, and must not touch the record of the right one.
-pub(super) fn usurps(cluster: &Cluster) -> Option<Failure> {
-    let me = cluster.me()?;
-    let rival = cluster.nodes.iter().find(|node| {
-        node.name != me.name
-            && node.membership == Membership::Member
-            && node.data_status == Some(DataStatus::Latest)
-            && (node.role == ClusterRole::Promoted || node.status == Some(InstanceStatus::Primary))
-    });
-    let deposed = match &me.data_status {
-        Some(DataStatus::Latest) => false,
-        // Every state of a standby is two words with a bar between; anything else is no record.
-        Some(DataStatus::Other(word)) if !word.contains('|') => rival.is_some(),
-        Some(_) => true,
-        None => rival.is_some(),
-    };
-    deposed.then(|| Failure::Usurper {
-        data_status: me.data_status.clone(),
-        primary: rival.map(|node| node.name.clone()),
-    })
-}
-
-/// Takes the usurper's own score and says so; a probe only says what runs.
-fn depose(seen: &Observation, cluster: &Cluster, failure: Failure) -> Verdict {
-    let scored = |me: &&ClusterNode| me.score != Some(PromotionScore::Never);
-    let score = cluster
-        .me()
-        .filter(scored)
-        .map(|me| Step::SetScore(me.name.clone(), PromotionScore::Never));
-    try_once(seen, score).unwrap_or(match seen.probe {
-        true => Verdict::Done(Outcome::RunningPromoted),
-        false => fail(failure),
-    })
 }
 
 fn standby(settings: &Settings, seen: &Observation, report: &StandbyReport) -> Verdict {
@@ -167,13 +141,12 @@ fn standby(settings: &Settings, seen: &Observation, report: &StandbyReport) -> V
     };
     let bookkeeping = receiver_status(settings, seen, Some(receiver))
         .or_else(|| try_once(seen, unlisted(settings, cluster)))
-        .or_else(|| try_once(seen, lock_no_longer_needed(seen, report)))
         .or_else(|| try_once(seen, follow_the_address_again(seen)))
         .or_else(|| try_once(seen, slots::of_a_standby(settings, seen, cluster, report)))
         .or_else(|| match cluster.primary() {
             Some(primary) if primary.name != cluster.local => {
                 followed(seen, cluster, report, &primary.name)
-                    .or_else(|| diverged(settings, report, &primary.name))
+                    .or_else(|| compare(settings, seen, report, &primary.name))
             }
             Some(_) | None => stand_for_election(settings, seen, report, cluster),
         });
@@ -211,10 +184,11 @@ fn initial_score(seen: &Observation, cluster: &Cluster, score: PromotionScore) -
 
 /// After a promotion that was begun and given up, a standby may still receive from another standby.
 fn follow_the_address_again(seen: &Observation) -> Vec<Step> {
+    let present = seen.files.recovers_to.unwrap_or(RecoveryTimeline::Latest);
     match (seen.files.standby_settings, seen.instance.conninfo_reloads) {
         (true, _) => Vec::new(),
-        (false, true) => vec![Step::WriteStandbySettings, Step::Reload],
-        (false, false) => vec![Step::WriteStandbySettings],
+        (false, true) => vec![standby_settings(present), Step::Reload],
+        (false, false) => vec![standby_settings(present)],
     }
 }
 
@@ -246,20 +220,6 @@ fn followed(
     try_once(seen, steps)
 }
 
-/// A standby that has replayed WAL from beyond the point where the primary's timeline left its own
-/// never streams again (`rescanLatestTimeLine` in xlogrecovery.c). The next start tells, or does, what
-/// brings it back.
-fn diverged(settings: &Settings, report: &StandbyReport, primary: &NodeName) -> Option<Verdict> {
-    let fork = report.left_at.filter(|fork| report.replayed > fork.lsn)?;
-    let mine = WalPosition { timeline: report.timeline, lsn: report.replayed };
-    match settings.rejoin {
-        Rejoin::Verify | Rejoin::Rewind => {
-            Some(fail(Failure::Diverged(primary.clone(), mine, fork)))
-        }
-        Rejoin::Off => None,
-    }
-}
-
 /// Tells whether nothing, or no longer the truth, is known of a running standby: the primary does
 /// not overwrite what a node said when it stopped.
 fn is_silent(me: &ClusterNode) -> bool {
@@ -272,16 +232,6 @@ fn is_silent(me: &ClusterNode) -> bool {
 pub(super) fn alone(me: &ClusterNode) -> Option<Step> {
     let due = me.status != Some(InstanceStatus::Alone);
     due.then(|| Step::SetStatus(me.name.clone(), InstanceStatus::Alone))
-}
-
-/// A node that has been primary and now streams on a later timeline is proven to be part of the
-/// new primary's history: PostgreSQL does not follow a timeline that left ours before our end
-/// (`rescanLatestTimeLine` in xlogrecovery.c).
-fn lock_no_longer_needed(seen: &Observation, report: &StandbyReport) -> Option<Step> {
-    let was_primary_on = seen.files.lock?.timeline?;
-    let receiver = report.receiver.as_ref()?;
-    let proven = receiver.streaming && receiver.timeline > Some(was_primary_on);
-    proven.then_some(Step::RemoveLock)
 }
 
 /// Keeps `<rsc>-receiver-status`; `None` removes it.

@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
+use super::by_hand::usurps;
 use super::candidacy::stand_for_election;
-use super::monitor::usurps;
 use super::publish::publish;
 use super::quorum::record_of;
 use super::{SUCCESS, in_time, try_once};
@@ -18,6 +18,7 @@ use crate::model::settings::Settings;
 use crate::model::status::{InstanceStatus, PromotionScore};
 use crate::model::step::Step;
 use crate::model::verdict::{Reason, Verdict};
+use crate::model::wal::WalPosition;
 
 /// How long the standbys of a new cluster wait for each other's WAL positions, and one that has just
 /// been started for its own end of WAL.
@@ -67,6 +68,13 @@ fn local_standby(seen: &Observation) -> Option<&StandbyReport> {
 /// Every standby says how far its WAL goes, so that the one to be promoted can fetch what it lacks. Where a
 /// right rests on that, it also says whether it knows.
 fn before_promotion(settings: &Settings, seen: &Observation, cluster: &Cluster) -> Option<Verdict> {
+    // Somebody made this node a primary by hand: whoever is to be promoted learns of its timeline, and is not.
+    if let Answer::Primary(report) = &seen.instance.answer
+        && usurps(cluster).is_none()
+    {
+        let position = WalPosition { timeline: report.timeline, lsn: report.wal_end };
+        return try_once(seen, [Step::SetPosition(Some(position))]);
+    }
     let report = local_standby(seen)?;
     // The end of WAL may still move while the last of it is replayed; the first word is enough,
     // for a candidate compares it with what it has itself.

@@ -1,13 +1,14 @@
 //! Promote: fetch what reachable peers have beyond us, record, lock, promote, make slots.
 
-use super::candidate::{NoRight, is_fit, no_right};
+use super::candidate::{NoRight, no_right};
 use super::catch_up::{restart_to_follow, unproven, wal_of_peers};
+use super::claim::{claim, others, take_over, unbound};
 use super::election::later_timeline;
 use super::held_back::half_rewound;
 use super::ladder::bring_down;
 use super::names::{SIGNAL, are_unread, settled};
 use super::start::{bring_up, once_or_fail};
-use super::sync_policy::{names_at_promotion, record_is_binding};
+use super::sync_policy::names_at_promotion;
 use super::{SUCCESS, fail, insist, slots, try_once, without_cluster};
 use crate::model::cluster::{Cluster, ClusterNode, Membership};
 use crate::model::instance::{Answer, Postmaster, PrimaryReport, Refusal, StandbyReport};
@@ -88,7 +89,7 @@ fn standby(
         .or_else(|| later_history(settings, cluster, report))
         .or_else(|| if begun { None } else { unproven(settings, seen, report, cluster) })
         .or_else(fetched)
-        .or_else(|| unbound(settings, cluster))
+        .or_else(|| wait_for_unbound(settings, cluster))
         .or_else(|| insist(seen, take_over(settings, cluster)))
         .or_else(|| try_once(seen, scores_and_baseline(report, cluster)))
         .or_else(|| insist(seen, prepare(settings, seen, report, &names)))
@@ -121,46 +122,12 @@ fn later_history(
     Some(fail(Failure::PeerAhead(peer.name.clone(), theirs, mine)))
 }
 
-/// From here on only this node may be promoted, whatever happens next. Its claim comes last, for it may be killed
-/// before; in a cluster without any record it comes first, and takes the right of all who have none.
-fn take_over(settings: &Settings, cluster: &Cluster) -> Vec<Step> {
-    let revoked = revoke_all_others(settings, cluster);
-    match cluster.has_records() {
-        true => revoked.into_iter().chain(claim(cluster)).collect(),
-        false => claim(cluster).into_iter().chain(revoked).collect(),
-    }
-}
-
-/// Nobody else keeps a right: no peer, nor a node that has left `node_list`.
-fn revoke_all_others(settings: &Settings, cluster: &Cluster) -> Vec<Step> {
-    let due = |node: &&ClusterNode| match &node.data_status {
-        Some(status) => *status != DataStatus::Disconnected,
-        None => settings.lists(&node.name),
-    };
-    others(cluster)
-        .filter(due)
-        .map(|node| Step::SetDataStatus(node.name.clone(), DataStatus::Disconnected))
-        .collect()
-}
-
-/// Every other node that the cluster knows.
-fn others(cluster: &Cluster) -> impl Iterator<Item = &ClusterNode> {
-    cluster.nodes.iter().filter(|node| node.name != cluster.local)
-}
-
 /// Waits while a node could be promoted on an older record than ours, before that is written and
 /// after: the cluster may have split since Pacemaker decided on this promotion. What would be
 /// acknowledged here would be lost there, and when the partitions meet, the copy with more changes
 /// wins, be it the one of those who should have changed nothing.
-fn unbound(settings: &Settings, cluster: &Cluster) -> Option<Verdict> {
-    let has_right = |node: &ClusterNode| {
-        node.data_status.as_ref().is_some_and(|status| is_fit(settings.rep_mode, status))
-    };
-    let loose: Vec<_> = others(cluster)
-        .filter(|node| settings.lists(&node.name) || has_right(node))
-        .filter(|node| !record_is_binding(cluster, node.membership))
-        .map(|node| node.name.clone())
-        .collect();
+fn wait_for_unbound(settings: &Settings, cluster: &Cluster) -> Option<Verdict> {
+    let loose = unbound(settings, cluster);
     (!loose.is_empty()).then_some(Verdict::Wait(Reason::RecordBinds(loose)))
 }
 
@@ -178,15 +145,6 @@ fn scores_and_baseline(report: &StandbyReport, cluster: &Cluster) -> Vec<Step> {
         steps.push(Step::SetBaseline(Some(report.wal_end)));
     }
     steps
-}
-
-/// Claims to have the latest data, before the server is touched: a promotion that does not come to
-/// its end must not leave a cluster in which nobody may be promoted. It grants nothing new, for
-/// this node was fit and all others have just been recorded as out of date.
-fn claim(cluster: &Cluster) -> Option<Step> {
-    let me = cluster.me()?;
-    let due = me.data_status != Some(DataStatus::Latest);
-    due.then(|| Step::SetDataStatus(me.name.clone(), DataStatus::Latest))
 }
 
 fn prepare(

@@ -1,34 +1,31 @@
 //! Whether an old primary may start beside the present one, and what makes it fit to.
 //!
-//! A node with the lock starts only if its data is proven to be part of the primary's history; one
-//! without it is held back only by proof of the contrary. What the cluster has recorded is
-//! `start`'s business.
-
-use std::time::Duration;
+//! A node with the lock follows the primary only if its data is proven to be part of the primary's history;
+//! one without it is held back only by proof of the contrary. What the cluster has recorded is
+//! `held_back`'s business, and what runs unproven `unproven`'s.
 
 use super::start::once_or_fail;
+use super::unproven::{not_compared, without_right};
 use super::{fail, insist, try_once};
 use crate::model::concern::Concern;
 use crate::model::instance::{ControlData, ControlState, Lock};
 use crate::model::node::NodeName;
 use crate::model::observation::Observation;
 use crate::model::rejoin::{
-    Evidence, Kinship, OwnData, PrimaryData, Refusal, Resync, RewindSource,
+    Evidence, Kinship, LostWal, OwnData, PrimaryData, Refusal, Resync, RewindSource,
 };
 use crate::model::settings::{Rejoin, Settings};
 use crate::model::step::Step;
 use crate::model::verdict::{Failure, Reason, Verdict};
 use crate::model::wal::{Lsn, WalPosition};
 
-/// How long a start waits for a primary that does not answer: it may have been promoted a moment ago,
-/// and its address is still to come.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// Decides whether the node may start beside this primary; `None`: it may.
+/// Decides whether the node may start beside this primary; `None`: it may. `streamed`: a primary has
+/// recorded since that it streams.
 pub(super) fn beside(
     settings: &Settings,
     seen: &Observation,
     primary: &NodeName,
+    streamed: bool,
 ) -> Option<Verdict> {
     if let Some(rewound) = seen.taken.0.iter().find(|a| matches!(a.step, Step::Rewind(..))) {
         let error = rewound.error.clone()?;
@@ -48,25 +45,28 @@ pub(super) fn beside(
         Evidence { own: Ok(own), primary: Ok(theirs) } => (own, theirs),
         // Without the lock nothing speaks against this node.
         Evidence { .. } if seen.files.lock.is_none() => return None,
+        Evidence { own: Err(error), .. } if streamed => {
+            return not_compared(seen, primary, Kinship::Unproven(error.clone()));
+        }
         Evidence { own: Err(error), .. } => {
             let unproven = Kinship::Unproven(error.clone());
             return refused(unproven, &settings.master_ip, None, Resync::Copy);
         }
+        // It may have been promoted a moment ago, and its address is still to come. While this start waited,
+        // nobody could be promoted should that primary die; monitors ask on.
         Evidence { primary: Err(error), .. } => {
-            if seen.time.elapsed < PATIENCE && !seen.time.remaining.is_zero() {
-                return Some(Verdict::Wait(Reason::HistoryOf(primary.clone())));
-            }
-            let unasked = Kinship::Unasked(error.clone());
-            return refused(unasked, &settings.master_ip, None, Resync::Copy);
+            return without_right(seen, primary, Kinship::Unasked(error.clone()));
         }
     };
     let kinship = kinship(own, theirs, seen.files.lock);
     match &kinship {
         Kinship::Prefix { .. } | Kinship::Followed(_) => release(seen, primary, kinship),
         Kinship::Unproven(_) if seen.files.lock.is_none() => None,
+        // What a later primary has recorded is no proof, and no less than before.
+        Kinship::Unproven(_) if streamed => not_compared(seen, primary, kinship),
         Kinship::Diverged { .. } => match settings.rejoin {
             Rejoin::Rewind => match obstacle(own, theirs) {
-                None => rewind(seen, primary, own, theirs, kinship),
+                None => rewind(settings, seen, primary, own, theirs, kinship),
                 Some(why) => refused(kinship, &theirs.address, Some(why), resync(own)),
             },
             Rejoin::Verify | Rejoin::Off => refused(kinship, &theirs.address, None, resync(own)),
@@ -95,7 +95,7 @@ pub(super) fn kinship(own: &OwnData, primary: &PrimaryData, lock: Option<Lock>) 
     if control.system_identifier != primary.system_identifier {
         return Kinship::OtherSystem(control.system_identifier, primary.system_identifier);
     }
-    let mine = control.newest_timeline();
+    let mine = own.timeline();
     let theirs = primary.history.timeline;
     let foreign = Kinship::Foreign(mine, theirs);
     if mine == theirs {
@@ -110,9 +110,10 @@ pub(super) fn kinship(own: &OwnData, primary: &PrimaryData, lock: Option<Lock>) 
         Some(_) => {}
     }
     let was_primary_on = lock.and_then(|lock| lock.timeline);
-    let promoted_since = own.newest_segment > Some(mine)
+    let begun = control.newest_timeline();
+    let promoted_since = own.newest_segment > Some(begun)
         && lock.is_some()
-        && was_primary_on.is_none_or(|timeline| timeline > mine);
+        && was_primary_on.is_none_or(|timeline| timeline > begun);
     if promoted_since {
         return Kinship::Unproven("a promotion here was cut short".into());
     }
@@ -144,7 +145,7 @@ fn known_end(control: &ControlData) -> Lsn {
 /// that was primary on an earlier one, and whose data is a standby's or a fresh copy of this one, has
 /// it from whoever was promoted since.
 fn same_timeline(own: &OwnData, lock: Option<Lock>) -> Kinship {
-    let timeline = own.control.newest_timeline();
+    let timeline = own.timeline();
     let was_primary_before = lock.and_then(|lock| lock.timeline).is_some_and(|was| was < timeline);
     let from_elsewhere = match own.control.state {
         ControlState::ShutDownInRecovery | ControlState::InArchiveRecovery => true,
@@ -185,8 +186,13 @@ fn obstacle(own: &OwnData, primary: &PrimaryData) -> Option<String> {
     }
 }
 
-/// Recovers what crashed, has the primary's `pg_control` show its timeline, and rewinds.
+/// Keeps what only this node has, recovers what crashed, has the primary's `pg_control` show its timeline, and
+/// rewinds. The recovery ends with checkpoints, which let go of WAL: so the first comes first.
+///
+/// In sync mode none of what is lost was acknowledged to a client, for that waits for a standby, and so for
+/// whoever was promoted since; except to sessions with `synchronous_commit` local or off, which do not wait.
 fn rewind(
+    settings: &Settings,
     seen: &Observation,
     primary: &NodeName,
     own: &OwnData,
@@ -199,7 +205,7 @@ fn rewind(
             false
         }
     };
-    let said = Step::Warn(Concern::Rewinds(primary.clone(), kinship));
+    let said = Step::Warn(Concern::Rewinds(primary.clone(), kinship.clone(), settings.rep_mode));
     let recover = [
         // A server in single-user mode refuses to be a standby.
         seen.files.standby_mark.then_some(Step::RemoveStandbyMark),
@@ -207,6 +213,9 @@ fn rewind(
     ];
     let told = !seen.taken.tried(&Step::RecoverAlone);
     if told && let Some(verdict) = try_once(seen, [said]) {
+        return Some(verdict);
+    }
+    if let Some(verdict) = keep(settings, seen, own, &kinship) {
         return Some(verdict);
     }
     if !clean && let Some(verdict) = once_or_fail(seen, recover) {
@@ -219,4 +228,25 @@ fn rewind(
             .or_else(|| Some(Verdict::Wait(Reason::CheckpointOf(primary.clone()))));
     }
     Some(Verdict::Do(Step::Rewind(primary.clone(), theirs.address.clone())))
+}
+
+/// Keeps the WAL that is about to be lost, once; without it nothing is rewound.
+fn keep(
+    settings: &Settings,
+    seen: &Observation,
+    own: &OwnData,
+    kinship: &Kinship,
+) -> Option<Verdict> {
+    let Kinship::Diverged { end, fork } = kinship else { return None };
+    if settings.policy.rewind_keep_size == 0 {
+        return None;
+    }
+    let kept = seen.taken.0.iter().find(|attempt| matches!(attempt.step, Step::KeepWal(_)));
+    let Some(kept) = kept else {
+        let layout = own.control.layout;
+        let lost = LostWal { timeline: end.timeline, from: *fork, to: end.lsn, layout };
+        return Some(Verdict::Do(Step::KeepWal(lost)));
+    };
+    let error = kept.error.clone()?;
+    Some(fail(Failure::StepFailed(Box::new(kept.step.clone()), error)))
 }

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use super::held_back::{half_rewound, held_back};
 use super::sync_policy::names_of_nobody;
+use super::unproven::recovers_to;
 use super::{SUCCESS, fail, insist, try_once, without_cluster};
 use crate::model::cluster::Cluster;
 use crate::model::instance::{Answer, DataDirectory, Postmaster, Refusal, StandbyReport};
 use crate::model::observation::Observation;
+use crate::model::recovery_timeline::RecoveryTimeline;
 use crate::model::settings::{ReplicationMode, Settings};
 use crate::model::status::{InstanceStatus, PromotionScore};
 use crate::model::step::{ShutdownMode, Step};
@@ -42,13 +44,26 @@ pub(super) fn start(settings: &Settings, seen: &Observation) -> Verdict {
         | Postmaster::Running { .. }
         | Postmaster::Unknown => {}
     }
-    bring_up(settings, seen).or_else(|| finish(settings, seen, cluster)).unwrap_or(SUCCESS)
+    let target = recovers_to(settings, seen);
+    bring_up_on(settings, seen, target)
+        .or_else(|| finish(settings, seen, cluster))
+        .unwrap_or(SUCCESS)
 }
 
-/// Launches the server and waits until it takes connections; `None` when it does.
+/// Launches the server, as a standby of the latest timeline where it is one, and waits until it takes
+/// connections; `None` when it does.
 pub(super) fn bring_up(settings: &Settings, seen: &Observation) -> Option<Verdict> {
+    bring_up_on(settings, seen, RecoveryTimeline::Latest)
+}
+
+/// The same, as a standby that recovers to this timeline.
+fn bring_up_on(
+    settings: &Settings,
+    seen: &Observation,
+    target: RecoveryTimeline,
+) -> Option<Verdict> {
     match seen.instance.postmaster {
-        Postmaster::Absent => Some(launch(settings, seen)),
+        Postmaster::Absent => Some(launch(settings, seen, target)),
         Postmaster::Orphans { .. } => Some(match seen.time.remaining.is_zero() {
             true => fail(Failure::CannotStop),
             false => Verdict::Do(Step::Shutdown(ShutdownMode::Kill)),
@@ -58,7 +73,7 @@ pub(super) fn bring_up(settings: &Settings, seen: &Observation) -> Option<Verdic
     }
 }
 
-fn launch(settings: &Settings, seen: &Observation) -> Verdict {
+fn launch(settings: &Settings, seen: &Observation, target: RecoveryTimeline) -> Verdict {
     if let Some(launched) = seen.taken.last(&Step::Launch) {
         if let Some(error) = &launched.error {
             let line = seen.instance.last_fatal.clone().unwrap_or_else(|| error.clone());
@@ -85,7 +100,7 @@ fn launch(settings: &Settings, seen: &Observation) -> Verdict {
     let needs_settings = match settings.rep_mode {
         ReplicationMode::None => false,
         ReplicationMode::Slave | ReplicationMode::Async | ReplicationMode::Sync => {
-            !seen.files.standby_settings
+            !seen.files.standby_settings || seen.files.recovers_to != Some(target)
         }
     };
     let initial = names_of_nobody(settings);
@@ -94,10 +109,18 @@ fn launch(settings: &Settings, seen: &Observation) -> Verdict {
     let steps = [
         Some(Step::PrepareDirectories),
         names.then_some(Step::WriteSyncNames(initial)),
-        needs_settings.then_some(Step::WriteStandbySettings),
+        needs_settings.then_some(standby_settings(target)),
         Some(Step::Launch),
     ];
     once_or_fail(seen, steps).unwrap_or(Verdict::Wait(Reason::ServerStarts))
+}
+
+/// Returns the step that writes a standby's settings.
+pub(super) const fn standby_settings(target: RecoveryTimeline) -> Step {
+    match target {
+        RecoveryTimeline::Latest => Step::WriteStandbySettings,
+        RecoveryTimeline::Own(timeline) => Step::StayOnTimeline(timeline),
+    }
 }
 
 /// Tells why the server ended: perhaps because of where it was told to listen.
@@ -204,7 +227,8 @@ fn clean_record(cluster: &Cluster) -> Vec<Step> {
 fn finish(settings: &Settings, seen: &Observation, cluster: &Cluster) -> Option<Verdict> {
     let Answer::Standby(report) = &seen.instance.answer else { return None };
     if !seen.files.standby_settings {
-        let steps = [Some(Step::WriteStandbySettings), Some(Step::Reload)];
+        let present = seen.files.recovers_to.unwrap_or(RecoveryTimeline::Latest);
+        let steps = [Some(standby_settings(present)), Some(Step::Reload)];
         if let Some(verdict) = once_or_fail(seen, steps) {
             return Some(verdict);
         }
@@ -213,7 +237,9 @@ fn finish(settings: &Settings, seen: &Observation, cluster: &Cluster) -> Option<
         Some(_) => None,
         None => Some(Step::SetPosition(Some(report.position()))),
     };
+    let expired = seen.files.expired_wal.iter().cloned().map(Step::RemoveKeptWal);
     foreign_settings(settings, seen, report)
+        .or_else(|| try_once(seen, expired))
         .or_else(|| try_once(seen, alone(cluster).into_iter().chain(position)))
 }
 

@@ -194,6 +194,7 @@ impl Cluster {
             }),
             Step::PrepareDirectories
             | Step::WriteStandbySettings
+            | Step::StayOnTimeline(_)
             | Step::RemoveStandbyMark
             | Step::WriteSyncNames(_)
             | Step::Reload
@@ -206,6 +207,8 @@ impl Cluster {
             | Step::NoteFollowed
             | Step::RecoverAlone
             | Step::CheckpointPrimary(_)
+            | Step::KeepWal(_)
+            | Step::RemoveKeptWal(_)
             | Step::Rewind(..)
             | Step::RecordSlots(_)
             | Step::CreateSlot(_)

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::node::{NodeName, ResourceName};
 use super::rejoin::Kinship;
+use super::settings::ReplicationMode;
 use super::slot::SlotName;
 use super::status::DataStatus;
 
@@ -40,16 +41,22 @@ pub enum Concern {
     NoConnectionFree,
     /// The server does not show this user, as whom the agent asks, what the standbys are.
     Blind(String),
+    /// A primary runs here that the agent has not promoted, and the cluster has recorded no later promotion.
+    PromotedByHand,
     /// Nobody can tell how the server ended: `pg_controldata` is missing, or says nothing.
     EndUnknown,
     /// The primary is stopped without another word in its WAL, for these may be promoted out of its sight.
     StopsAtOnce(Vec<NodeName>),
     /// There is no primary yet with which a returning node could compare its data.
     NobodyToAsk,
+    /// This node's data could not be compared with the primary's history, or that proved nothing.
+    NotCompared(NodeName, Box<Kinship>),
+    /// This node's data is proven, and its server is restarted to follow the primary.
+    FollowsNow(NodeName),
     /// This node's data is part of the primary's history.
     PartOfHistory(NodeName, Kinship),
     /// This node's data is to be made the primary's.
-    Rewinds(NodeName, Kinship),
+    Rewinds(NodeName, Kinship, ReplicationMode),
     /// The file system of the WAL is nearly full.
     DiskNearlyFull {
         /// Bytes that are free.
@@ -84,6 +91,7 @@ impl Concern {
             Self::NotStreaming(_)
             | Self::ElectionAwaits(_)
             | Self::NobodyToAsk
+            | Self::FollowsNow(_)
             | Self::PartOfHistory(..) => false,
             Self::CommitsWaitFor { .. }
             | Self::MayBeOvertaken(_)
@@ -96,6 +104,8 @@ impl Concern {
             | Self::Blind(_)
             | Self::EndUnknown
             | Self::StopsAtOnce(_)
+            | Self::NotCompared(..)
+            | Self::PromotedByHand
             | Self::Rewinds(..)
             | Self::DiskNearlyFull { .. }
             | Self::SlotKeeps(..)
@@ -126,6 +136,9 @@ fn blind(user: &str) -> String {
          SET synchronous_commit = local; GRANT pg_monitor TO \"{user}\""
     )
 }
+
+const LOST_IN_SYNC: &str = "what only this node has: none of it was acknowledged to a client, except to sessions \
+                            with synchronous_commit set to local or off";
 
 fn listed(nodes: &[NodeName]) -> String {
     nodes.iter().map(NodeName::as_str).collect::<Vec<_>>().join(", ")
@@ -176,6 +189,25 @@ fn may_be_overtaken(nodes: &[NodeName]) -> String {
     )
 }
 
+fn not_compared(primary: &NodeName, kinship: &Kinship) -> String {
+    let remedy = match kinship {
+        Kinship::Unasked(_) => format!(
+            ". The agent asks with psql as repuser over the replication protocol, at master_ip and at \
+             {primary}: check pg_hba.conf, the password and the network"
+        ),
+        Kinship::Unproven(_)
+        | Kinship::Prefix { .. }
+        | Kinship::Followed(_)
+        | Kinship::OtherSystem(..)
+        | Kinship::Foreign(..)
+        | Kinship::Diverged { .. } => String::new(),
+    };
+    format!(
+        "this node's data is not compared with {primary}'s history ({kinship}): until then its server stays a \
+         standby that must not be promoted{remedy}"
+    )
+}
+
 impl fmt::Display for Concern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -217,11 +249,27 @@ impl fmt::Display for Concern {
                 "this node was primary, and there is no other yet to compare its data with: starting as a \
                  standby, the lock stays",
             ),
+            Self::PromotedByHand => f.write_str(
+                "this server was promoted by hand, and nobody has been promoted since: it becomes the primary \
+                 on record, once all others can be recorded as out of date",
+            ),
+            Self::NotCompared(primary, kinship) => f.write_str(&not_compared(primary, kinship)),
+            Self::FollowsNow(primary) => write!(
+                f,
+                "this node's server stayed on its own timeline until its data was proven: it is restarted \
+                 now, to follow {primary}"
+            ),
             Self::PartOfHistory(primary, kinship) => {
                 write!(f, "this node's data is part of {primary}'s history: {kinship}")
             }
-            Self::Rewinds(primary, kinship) => {
-                write!(f, "this node's data has diverged from {primary}'s: {kinship}")
+            Self::Rewinds(primary, kinship, mode) => {
+                write!(f, "this node's data has diverged from {primary}'s: {kinship}. pg_rewind takes ")?;
+                f.write_str(match mode {
+                    ReplicationMode::Sync => LOST_IN_SYNC,
+                    ReplicationMode::Async | ReplicationMode::None | ReplicationMode::Slave => {
+                        "what only this node has, also what was acknowledged to clients (rep_mode=async)"
+                    }
+                })
             }
             Self::DiskNearlyFull { free, slot: None } => {
                 write!(f, "only {} MB are free for WAL", free >> 20)

@@ -1,7 +1,9 @@
 //! What is seen of the local PostgreSQL instance.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
+use super::recovery_timeline::RecoveryTimeline;
 use super::slot::MadeSlot;
 use super::wal::{Lsn, Timeline, WalLayout, WalPosition};
 
@@ -262,6 +264,10 @@ pub struct Instance {
     pub disk: Option<DiskSpace>,
     /// `pg_control`, read when no postmaster runs and the action needs it.
     pub control: Option<ControlData>,
+    /// The newest timeline of its WAL, read together with that.
+    pub own_timeline: Option<Timeline>,
+    /// Whether it is a copy that has not been started yet (`backup_label`), read together with that.
+    pub is_copy: bool,
     /// Whether the server takes a new `primary_conninfo` without a restart (PostgreSQL 13 and later).
     pub conninfo_reloads: bool,
     /// The last FATAL or PANIC line that the server wrote to its log since this action launched
@@ -277,8 +283,10 @@ pub struct Files {
     /// The value in `rep_mode.conf`; `None`: no such file.
     pub sync_names: Option<super::sync_names::SyncNames>,
     /// Whether directories, include lines, recovery settings and `standby.signal` are as they
-    /// must be for a standby of `master_ip`.
+    /// must be for a standby of `master_ip`, whichever timeline it recovers to.
     pub standby_settings: bool,
+    /// Which timeline the settings let it recover to; `None`: there are none of the agent's.
+    pub recovers_to: Option<RecoveryTimeline>,
     /// Whether the server is told to run as a standby (`standby.signal`; `recovery.conf` below 12).
     pub standby_mark: bool,
     /// Whether the lock was written since Pacemaker was started on this node: whoever is promoted since
@@ -287,6 +295,8 @@ pub struct Files {
     /// Whether this node has been a standby in the same cluster as a primary since Pacemaker was started
     /// here: its copy of the record has all that the primary wrote until one of them was fenced.
     pub followed_in_this_life: bool,
+    /// Folders of WAL that were kept for as long as they should be; looked for by a start.
+    pub expired_wal: Vec<PathBuf>,
     /// `PGSQL.rewind`: a `pg_rewind` of the agent has begun and not come to its end; what it says.
     pub rewinding: Option<String>,
     /// `PGSQL.slots`: the slots that the agent has made here; `None`: it cannot be read.

@@ -12,6 +12,7 @@ pub mod node;
 pub mod notification;
 pub mod observation;
 pub mod policy;
+pub mod recovery_timeline;
 pub mod rejoin;
 pub mod settings;
 pub mod slot;

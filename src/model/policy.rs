@@ -1,5 +1,5 @@
 //! Parameters that the stock agent does not have, as plain data. Each default behaves as the stock
-//! agent does, except that slots on standbys are kept.
+//! agent does, except that slots on standbys, and WAL before a `pg_rewind`, are kept.
 
 use std::time::Duration;
 
@@ -32,6 +32,10 @@ pub struct Policy {
     pub slot_max_retained: u64,
     /// How long the slot of a node that is away is kept; zero: for ever.
     pub slot_expire: Duration,
+    /// How many bytes of WAL may be kept that `pg_rewind` takes from a node; 0: none is kept.
+    pub rewind_keep_size: u64,
+    /// For how many days; 0: for ever.
+    pub rewind_keep_days: u32,
 }
 
 impl Default for Policy {
@@ -44,6 +48,8 @@ impl Default for Policy {
             standby_slot_keep_size: 1 << 30,
             slot_max_retained: 0,
             slot_expire: Duration::ZERO,
+            rewind_keep_size: 16 << 30,
+            rewind_keep_days: 30,
         }
     }
 }

@@ -10,15 +10,17 @@ use super::exit_reason::{BYTES_MAX, shortened};
 use super::instance::ControlData;
 use super::node::NodeName;
 use super::timeline_history::TimelineHistory;
-use super::wal::{Lsn, Timeline, WalPosition};
+use super::wal::{Lsn, Timeline, WalLayout, WalPosition};
 
-/// The local data directory, of which no server runs.
+/// The local data directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OwnData {
     /// `pg_control`.
     pub control: ControlData,
-    /// The end of the last valid record on the timeline of `pg_control`, or why it is not known;
-    /// `None`: nobody looked, for it would not matter.
+    /// The timeline that a running server stays on; `None`: no server runs, or it follows the latest.
+    pub stays_on: Option<Timeline>,
+    /// The end of the last valid record on its timeline, or why it is not known; `None`: nobody looked,
+    /// for it would not matter.
     pub wal_end: Option<Result<Lsn, String>>,
     /// The history of that timeline; `None`: its file is missing or cannot be read.
     pub history: Option<TimelineHistory>,
@@ -26,6 +28,15 @@ pub struct OwnData {
     pub newest_segment: Option<Timeline>,
     /// Whether it is a copy that has not been started yet (`backup_label`).
     pub is_copy: bool,
+}
+
+impl OwnData {
+    /// Returns the newest timeline that the data belongs to.
+    #[must_use]
+    pub fn timeline(&self) -> Timeline {
+        let known = self.control.newest_timeline();
+        self.stays_on.map_or(known, |stays_on| stays_on.max(known))
+    }
 }
 
 /// What the primary says over the replication protocol.
@@ -39,6 +50,33 @@ pub struct PrimaryData {
     pub history: TimelineHistory,
     /// What it is as the source of a `pg_rewind`; asked only when one is permitted.
     pub source: Option<Result<RewindSource, String>>,
+}
+
+/// The WAL that only a node has whose data has diverged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LostWal {
+    /// Its timeline.
+    pub timeline: Timeline,
+    /// Where the primary's history left that.
+    pub from: Lsn,
+    /// Where it ends.
+    pub to: Lsn,
+    /// How it is cut into files.
+    pub layout: WalLayout,
+}
+
+impl LostWal {
+    /// Returns the name of the segment in which it begins.
+    #[must_use]
+    pub fn first_segment(&self) -> String {
+        self.layout.segment_name(self.timeline, self.from)
+    }
+
+    /// Returns the name of the segment in which it ends.
+    #[must_use]
+    pub fn last_segment(&self) -> String {
+        self.layout.segment_name(self.timeline, self.to)
+    }
 }
 
 /// A primary as the source of a `pg_rewind`.

@@ -219,17 +219,29 @@ impl Settings {
         self.tmpdir.join("PGSQL.slots")
     }
 
-    /// Returns the path of the file that marks a data directory which `pg_rewind` has not finished. It
-    /// stands beside a data directory that holds tmpdir, for `pg_rewind` removes what the primary lacks.
+    /// Returns the path of the file that marks a data directory which `pg_rewind` has not finished.
     #[must_use]
     pub fn rewind_marker(&self) -> PathBuf {
+        self.outside_pgdata("PGSQL.rewind")
+    }
+
+    /// Returns the path of the directory for the WAL that `pg_rewind` takes from this node.
+    #[must_use]
+    pub fn kept_wal(&self) -> PathBuf {
+        self.outside_pgdata("PGSQL.rewound")
+    }
+
+    /// Returns a path in tmpdir, or beside a data directory that holds tmpdir, for `pg_rewind` removes what
+    /// the primary lacks.
+    fn outside_pgdata(&self, name: &str) -> PathBuf {
         match (self.tmpdir.starts_with(&self.pgdata), self.pgdata.file_name()) {
-            (true, Some(name)) => {
-                let mut marker = name.to_owned();
-                marker.push(".PGSQL.rewind");
-                self.pgdata.with_file_name(marker)
+            (true, Some(directory)) => {
+                let mut beside = directory.to_owned();
+                beside.push(".");
+                beside.push(name);
+                self.pgdata.with_file_name(beside)
             }
-            (true, None) | (false, _) => self.tmpdir.join("PGSQL.rewind"),
+            (true, None) | (false, _) => self.tmpdir.join(name),
         }
     }
 

@@ -1,7 +1,10 @@
 //! The single changes that the agent makes to the world.
 
+use std::path::PathBuf;
+
 use super::concern::Concern;
 use super::node::NodeName;
+use super::rejoin::LostWal;
 use super::slot::{DropReason, MadeSlot, SlotName};
 use super::status::{DataStatus, InstanceStatus, PromotionScore, ReceiverStatus};
 use super::sync_names::SyncNames;
@@ -27,6 +30,9 @@ pub enum Step {
     PrepareDirectories,
     /// Write the standby's settings: include lines, recovery settings, `standby.signal`.
     WriteStandbySettings,
+    /// Write them so that the server stays on its own timeline, which is this one, until its data has been
+    /// compared with the primary's history.
+    StayOnTimeline(Option<Timeline>),
     /// Remove the mark that makes the server start as a standby.
     RemoveStandbyMark,
     /// Write `rep_mode.conf`.
@@ -51,6 +57,10 @@ pub enum Step {
     RecoverAlone,
     /// Have the primary at this address write a checkpoint.
     CheckpointPrimary(String),
+    /// Keep a copy of the WAL that only this node has.
+    KeepWal(LostWal),
+    /// Remove WAL that was kept for as long as it should be.
+    RemoveKeptWal(PathBuf),
     /// Make the data those of the primary, at this address (`pg_rewind`); the lock goes with it.
     Rewind(NodeName, String),
     /// End the WAL receiver's connection, so that it looks for the primary anew.
@@ -101,6 +111,7 @@ impl Step {
             | Self::SetReceiverStatus(_) => true,
             Self::PrepareDirectories
             | Self::WriteStandbySettings
+            | Self::StayOnTimeline(_)
             | Self::RemoveStandbyMark
             | Self::WriteSyncNames(_)
             | Self::Reload
@@ -113,6 +124,8 @@ impl Step {
             | Self::NoteFollowed
             | Self::RecoverAlone
             | Self::CheckpointPrimary(_)
+            | Self::KeepWal(_)
+            | Self::RemoveKeptWal(_)
             | Self::Rewind(..)
             | Self::RestartReceiver
             | Self::RecordSlots(_)
@@ -143,7 +156,9 @@ impl Step {
     pub const fn purpose(&self) -> &'static str {
         match self {
             Self::PrepareDirectories => "Can't prepare the directories",
-            Self::WriteStandbySettings => "Can't write the standby's settings",
+            Self::WriteStandbySettings | Self::StayOnTimeline(_) => {
+                "Can't write the standby's settings"
+            }
             Self::RemoveStandbyMark => "Can't end the standby's settings",
             Self::WriteSyncNames(_) => "Can't write rep_mode.conf",
             Self::Reload => "Can't reload configuration file",
@@ -157,6 +172,8 @@ impl Step {
             Self::NoteFollowed => "Can't write PGSQL.followed",
             Self::RecoverAlone => "Can't recover in single-user mode",
             Self::CheckpointPrimary(_) => "Can't have the primary write a checkpoint",
+            Self::KeepWal(_) => "Can't keep the WAL that pg_rewind would take",
+            Self::RemoveKeptWal(_) => "Can't remove WAL that was kept long enough",
             Self::Rewind(..) => "Can't rewind",
             Self::RecordSlots(_) => "Can't note the replication slots in PGSQL.slots",
             Self::CreateSlot(_) => "PostgreSQL can't create replication_slot",

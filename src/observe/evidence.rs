@@ -1,10 +1,13 @@
 //! What a returning node has to know: its own data, and the history of the primary.
 //!
-//! Read only when a start asks for it. Nothing is compared here.
+//! Read only when a start, or the monitor of data that is unproven, asks for it. Nothing is compared here.
 
 use std::time::{Duration, Instant};
 
+use crate::model::action::Action;
+use crate::model::instance::{Answer, Files, Instance, StandbyReport};
 use crate::model::node::NodeName;
+use crate::model::recovery_timeline::RecoveryTimeline;
 use crate::model::rejoin::{Evidence, OwnData, PrimaryData};
 use crate::model::settings::Rejoin;
 use crate::postgres::standby::Standby;
@@ -13,6 +16,9 @@ use crate::world::World;
 
 /// How soon a primary that did not answer is asked again.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
+
+/// How long each of its addresses is asked. A server that can be reached answers within a fraction of it.
+const QUESTION: Duration = Duration::from_secs(2);
 
 /// Reads both sides, and again when a decision finds that it is not enough.
 #[derive(Debug, Default)]
@@ -44,11 +50,24 @@ impl Inquiry {
     }
 
     /// Returns what is known, after asking what is due.
-    pub fn look(&mut self, world: &World) -> Option<Evidence> {
+    pub fn look(
+        &mut self,
+        world: &World,
+        action: Action,
+        instance: &Instance,
+        files: &Files,
+    ) -> Option<Evidence> {
         let primary = self.primary.as_ref()?;
         if self.evidence.is_none() || self.is_due() {
-            let theirs = ask(world, primary);
-            let own = own_data(world, theirs.as_ref().ok());
+            let theirs = ask(world, primary, action);
+            let own = match &instance.answer {
+                Answer::Standby(report) => running_data(world, report, files),
+                Answer::Primary(_)
+                | Answer::NotAsked
+                | Answer::Refused(_)
+                | Answer::Silent(_)
+                | Answer::MonitorSqlFailed(_) => own_data(world, theirs.as_ref().ok()),
+            };
             self.evidence = Some(Evidence { own, primary: theirs });
             self.asked = Some(Instant::now());
             self.not_enough = false;
@@ -75,6 +94,7 @@ fn own_data(world: &World, primary: Option<&PrimaryData>) -> Result<OwnData, Str
             .map_err(|error| error.to_string())
     });
     Ok(OwnData {
+        stays_on: None,
         wal_end,
         history,
         newest_segment: wal_directory::newest_timeline(settings, user, version),
@@ -83,18 +103,50 @@ fn own_data(world: &World, primary: Option<&PrimaryData>) -> Result<OwnData, Str
     })
 }
 
-/// Asks the primary at its address, and at its node if that does not answer: the address may be a
-/// moment later than the promotion.
-fn ask(world: &World, primary: &NodeName) -> Result<PrimaryData, String> {
+/// Reads the data of a running standby. What its WAL receiver has asked for proves nothing; how far it has
+/// come does, once it has read all WAL that it has. A server that follows the latest timeline is asked only
+/// while it is on the same one as `pg_control`: before it goes over to another it compares for itself
+/// (`rescanLatestTimeLine` in xlogrecovery.c).
+fn running_data(world: &World, report: &StandbyReport, files: &Files) -> Result<OwnData, String> {
+    let (settings, user) = (&world.settings, &world.user);
     let version = world.version.ok_or("there is no data directory")?;
-    let deadline = world.clock.deadline;
+    let control = control_data::read(settings, user, world.clock.within(QUESTION))
+        .map_err(|e| e.to_string())?;
+    let stays_on = match files.recovers_to {
+        Some(RecoveryTimeline::Own(own)) => own.or(Some(control.newest_timeline())),
+        Some(RecoveryTimeline::Latest) | None => None,
+    };
+    let known = control.min_recovery.map_or(control.checkpoint, |end| end.lsn);
+    let wal_end = match stays_on.is_some() || report.timeline == control.newest_timeline() {
+        true if report.own_wal_read => Ok(report.wal_end),
+        true => Err("its own WAL has not been read to the end yet".into()),
+        false => Ok(known),
+    };
+    let mut own = OwnData {
+        stays_on,
+        wal_end: Some(wal_end),
+        history: None,
+        newest_segment: wal_directory::newest_timeline(settings, user, version),
+        is_copy: false,
+        control,
+    };
+    own.history = wal_directory::history(settings, user, version, own.timeline());
+    Ok(own)
+}
+
+/// Asks the primary at its address, and at its node if that does not answer: the address may be a
+/// moment later than the promotion. Neither a transition nor a monitor waits for a silent one.
+fn ask(world: &World, primary: &NodeName, action: Action) -> Result<PrimaryData, String> {
+    let version = world.version.ok_or("there is no data directory")?;
     let at = |address| Standby { primary: Some(address), ..world.standby(version, None) };
+    let rewinds = world.settings.rejoin == Rejoin::Rewind && action == Action::Start;
     let mut errors = Vec::new();
     for address in [world.settings.master_ip.as_str(), primary.as_str()] {
-        match remote::history(&at(address), deadline) {
+        match remote::history(&at(address), world.clock.within(QUESTION)) {
             Ok((system_identifier, history)) => {
-                let source = (world.settings.rejoin == Rejoin::Rewind).then(|| {
-                    remote::rewind_source(&at(address), deadline).map_err(|e| e.to_string())
+                let source = rewinds.then(|| {
+                    remote::rewind_source(&at(address), world.clock.deadline)
+                        .map_err(|e| e.to_string())
                 });
                 let address = address.to_owned();
                 return Ok(PrimaryData { address, system_identifier, history, source });

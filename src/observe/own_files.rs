@@ -2,16 +2,21 @@
 
 use log::debug;
 
+use crate::model::action::Action;
 use crate::model::instance::{Files, Lock};
-use crate::postgres::{followed_file, lock_file, rewind, slot_record, standby, sync_file};
+use crate::postgres::{
+    followed_file, kept_wal, lock_file, rewind, slot_record, standby, sync_file,
+};
 use crate::world::World;
 
 /// Reads them.
-pub(super) fn files(world: &World) -> Files {
+pub(super) fn files(world: &World, action: Action) -> Files {
     let (settings, user) = (&world.settings, &world.user);
     let replication = settings.is_replication();
     let complain = |error: &crate::postgres::PostgresError| debug!("{error}");
-    let current = world.version.map(|version| world.standby(version, None).is_current());
+    let standby = world.version.map(|version| world.standby(version, None));
+    let current = standby.map(|standby| standby.is_current());
+    let recovers_to = standby.map(|standby| standby.recovers_at_present());
     Files {
         // A lock that cannot be read is a lock.
         lock: match replication {
@@ -32,12 +37,17 @@ pub(super) fn files(world: &World) -> Files {
             false => None,
         },
         standby_settings: current.and_then(|c| c.inspect_err(complain).ok()).unwrap_or(false),
+        recovers_to: recovers_to.and_then(|r| r.inspect_err(complain).ok()).flatten(),
         standby_mark: world
             .version
             .is_some_and(|version| standby::has_mark(settings, user, version).unwrap_or(false)),
         made_slots: match replication {
             true => slot_record::read(settings, user).inspect_err(complain).ok(),
             false => None,
+        },
+        expired_wal: match replication && action == Action::Start {
+            true => kept_wal::expired(settings, user),
+            false => Vec::new(),
         },
         locked_in_this_life: replication && lock_file::is_of_this_life(settings, user),
         followed_in_this_life: replication && followed_file::is_of_this_life(settings, user),

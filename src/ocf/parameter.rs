@@ -128,7 +128,7 @@ impl Parameter {
 }
 
 /// Every parameter, in the order of the meta-data: the stock agent's, then our own.
-pub static ALL: [&Parameter; 43] = [
+pub static ALL: [&Parameter; 45] = [
     &instance::PGCTL,
     &instance::START_OPT,
     &instance::CTL_OPT,
@@ -172,6 +172,8 @@ pub static ALL: [&Parameter; 43] = [
     &policy::SLOT_EXPIRE,
     &instance::MONITOR_SSLMODE,
     &instance::MONITOR_SSLROOTCERT,
+    &policy::REWIND_KEEP_SIZE,
+    &policy::REWIND_KEEP_DAYS,
 ];
 
 /// Finds a parameter by name.

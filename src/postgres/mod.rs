@@ -9,6 +9,7 @@ pub mod config_file;
 pub mod control_data;
 pub mod disk;
 pub mod followed_file;
+pub mod kept_wal;
 pub mod launch;
 pub mod lock_file;
 pub mod own_address;

@@ -13,14 +13,22 @@ use super::quoting;
 use super::sync_file;
 use super::version::Version;
 use crate::model::node::NodeName;
+use crate::model::recovery_timeline::RecoveryTimeline;
 use crate::model::settings::{ReplicationMode, Settings};
 use crate::model::slot::SlotName;
 use crate::model::sync_names::SyncNames;
+use crate::model::wal::Timeline;
 use crate::system::SystemError;
 use crate::system::files::{self, Attributes};
 use crate::system::identity::{User, as_user};
 
 const BYTES_MAX: u64 = 1 << 20;
+
+/// Which timeline a standby recovers to: a number, or one of these words (`validateRecoveryParameters()`
+/// in `xlogrecovery.c`; `pg_control`'s own is the default before version 12).
+const TARGET: &str = "recovery_target_timeline";
+const LATEST: &str = "latest";
+const CURRENT: &str = "current";
 
 /// How often a standby looks for its primary, unless the operator says otherwise: after a failover
 /// that is how long redundancy is missing.
@@ -39,6 +47,8 @@ pub struct Standby<'a> {
     pub version: Version,
     /// Host to stream from in place of `master_ip`.
     pub primary: Option<&'a str>,
+    /// Which timeline it recovers to.
+    pub recovers_to: RecoveryTimeline,
     /// Whether the operator has left `wal_retrieve_retry_interval` alone, so that the standby may be
     /// told to look for a new primary more often than every five seconds.
     pub retry_is_free: bool,
@@ -71,7 +81,13 @@ impl Standby<'_> {
         };
         line("primary_conninfo", &self.conninfo());
         line("restore_command", &settings.restore_command);
-        line("recovery_target_timeline", "latest");
+        match self.recovers_to {
+            RecoveryTimeline::Latest => line(TARGET, LATEST),
+            RecoveryTimeline::Own(Some(timeline)) => line(TARGET, &timeline.to_string()),
+            // Before version 12 that was the default, and had no name.
+            RecoveryTimeline::Own(None) if self.version.uses_recovery_conf() => {}
+            RecoveryTimeline::Own(None) => line(TARGET, CURRENT),
+        }
         if self.version.uses_recovery_conf() {
             line("standby_mode", "on");
         }
@@ -120,21 +136,44 @@ impl Standby<'_> {
         includes
     }
 
-    /// Tells whether every file already is as it must be.
+    /// Tells whether every file already is as it must be, whichever timeline the present ones name.
     ///
     /// # Errors
     /// One of them cannot be read.
     pub fn is_current(&self) -> Result<bool, PostgresError> {
+        let recovers_to = self.recovers_at_present()?;
+        let wanted = Self { recovers_to: recovers_to.unwrap_or(self.recovers_to), ..*self };
         let (path, mark) = (self.path(), mark(self.settings, self.version));
         let (text, marked) = as_user(self.user, || (files::read(&path, BYTES_MAX), mark.exists()))?;
         let rep_mode_conf = match self.settings.rep_mode {
             ReplicationMode::Sync => sync_file::read(self.settings, self.user)?.is_some(),
             ReplicationMode::Async | ReplicationMode::None | ReplicationMode::Slave => true,
         };
-        Ok(text?.is_some_and(|text| text == self.text())
+        Ok(text?.is_some_and(|text| text == wanted.text())
             && marked
             && rep_mode_conf
             && self.includes().are_current(self.settings, self.user)?)
+    }
+
+    /// Returns which timeline the present settings let the server recover to; `None`: there are none, or
+    /// they are not the agent's.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub fn recovers_at_present(&self) -> Result<Option<RecoveryTimeline>, PostgresError> {
+        let path = self.path();
+        let Some(text) = as_user(self.user, || files::read(&path, BYTES_MAX))?? else {
+            return Ok(None);
+        };
+        let word = quoting::last_setting(&text, TARGET);
+        Ok(match word.as_deref() {
+            Some(LATEST) => Some(RecoveryTimeline::Latest),
+            Some(CURRENT) => Some(RecoveryTimeline::Own(None)),
+            Some(word) => {
+                word.parse().ok().map(|number| RecoveryTimeline::Own(Some(Timeline(number))))
+            }
+            None => self.version.uses_recovery_conf().then_some(RecoveryTimeline::Own(None)),
+        })
     }
 
     /// Writes every file that is not as it must be; included files exist before their line does.

@@ -143,9 +143,9 @@ fn read(results: &[Vec<Row>]) -> Option<Report> {
         });
         return Some(Report { answer, lacks_timeline: false });
     }
-    let receiver = receivers.first().map(receiver);
-    let received = receiver.as_ref().and_then(|receiver| receiver.timeline);
-    let known = [value(state, 5).map(Timeline), value(state, 6).map(Timeline), received];
+    // Not `received_tli`: it is what was asked for, before anything came of it (`RequestXLogStreaming` in
+    // walreceiverfuncs.c).
+    let known = [value(state, 5).map(Timeline), value(state, 6).map(Timeline)];
     let timeline = known.into_iter().flatten().max();
     let replayed: Lsn = value(state, 4).unwrap_or_default();
     let answer = Answer::Standby(StandbyReport {
@@ -153,7 +153,7 @@ fn read(results: &[Vec<Row>]) -> Option<Report> {
         wal_end: replayed.max(value(state, 3).unwrap_or_default()),
         replayed,
         own_wal_read: text(state, 3).is_some(),
-        receiver,
+        receiver: receivers.first().map(receiver),
         left_at: None,
         primary_conninfo: text(state, 8).map(quoting::conninfo_without_secrets),
         conninfo_overridden: false,
@@ -257,7 +257,9 @@ mod tests {
         let results = |receiver: &[&str]| [vec![], vec![], vec![row(receiver)], vec![row(&state)]];
         let report = read_report(&results(&["streaming", "3"]));
         let Answer::Standby(standby) = report.answer else { panic!("{report:?}") };
-        assert_eq!((standby.timeline, standby.wal_end), (Timeline(3), Lsn(0x0300_0100)));
+        // What it has asked for is no timeline that it has WAL of.
+        assert_eq!((standby.timeline, standby.wal_end), (Timeline(2), Lsn(0x0300_0100)));
+        assert_eq!(standby.receiver.as_ref().and_then(|r| r.timeline), Some(Timeline(3)));
         assert!(standby.is_streaming() && standby.own_wal_read);
         assert_eq!(standby.primary_conninfo.as_deref(), Some("host=a password=********"));
         for (status, streaming) in [("waiting", false), ("-", true)] {

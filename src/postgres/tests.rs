@@ -15,6 +15,8 @@ use crate::model::settings::Settings;
 use crate::system::command::Command;
 use crate::system::identity::{User, acting_as_root};
 
+mod archive;
+mod kept_wal;
 mod real;
 mod rejoin;
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::model::settings::Settings;
 use crate::model::timeline_history::TimelineHistory;
-use crate::model::wal::{Lsn, Timeline};
+use crate::model::wal::{Lsn, Timeline, WalPosition};
 use crate::system::files;
 use crate::system::identity::{User, as_user};
 
@@ -72,21 +72,27 @@ pub fn history(
     TimelineHistory::parse(timeline, &text).ok()
 }
 
-/// Returns the history of the newest timeline that this instance was told of: a standby fetches it from
-/// its primary also when it cannot follow.
+/// Returns where the first of all later timelines that this instance was told of left this one, which is a
+/// suspicion and no more: a standby fetches history files also from the archive, where others may put
+/// theirs, and of timelines that it cannot follow.
 #[must_use]
-pub fn newest_history(
+pub fn left_at(
     settings: &Settings,
     user: &User,
     version: Version,
-) -> Option<TimelineHistory> {
+    timeline: Timeline,
+) -> Option<WalPosition> {
     let entries = as_user(user, || std::fs::read_dir(directory(settings, version))).ok()?.ok()?;
     let told = entries.filter_map(Result::ok).filter_map(|entry| {
         let name = entry.file_name();
-        let timeline = name.to_str()?.strip_suffix(".history")?;
-        u32::from_str_radix(timeline, 16).ok().map(Timeline)
+        let told = name.to_str()?.strip_suffix(".history")?;
+        u32::from_str_radix(told, 16).ok().map(Timeline).filter(|told| *told > timeline)
     });
-    history(settings, user, version, told.max()?)
+    let forks = told.filter_map(|told| {
+        let lsn = history(settings, user, version, told)?.fork_point(timeline)?;
+        Some(WalPosition { timeline: told, lsn })
+    });
+    forks.min_by_key(|fork| fork.lsn)
 }
 
 /// Returns where the segments lie.

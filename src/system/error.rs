@@ -61,7 +61,8 @@ pub enum SystemError {
 
 impl SystemError {
     /// Wraps an error of the file system.
-    pub(super) fn file(action: &'static str, path: &std::path::Path, source: io::Error) -> Self {
+    #[must_use]
+    pub fn file(action: &'static str, path: &std::path::Path, source: io::Error) -> Self {
         Self::File { action, path: path.to_owned(), source }
     }
 

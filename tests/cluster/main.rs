@@ -4,6 +4,7 @@
 
 mod addresses;
 mod asked_as;
+mod by_hand;
 mod failover;
 mod first_start;
 mod isolated;

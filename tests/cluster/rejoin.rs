@@ -90,7 +90,7 @@ fn assert_names(reason: &str, words: &[&str]) {
 
 #[test]
 fn an_old_primary_returns_without_a_hand_unless_its_data_has_diverged() {
-    let site = Site::three_hosts();
+    let site = Site::three_hosts_with_parameter("rejoin=\"verify\"");
     let first = site.cluster.host("pm01");
 
     // Stopped in good order, and started beside the new primary.
@@ -148,6 +148,28 @@ fn diverged_data_is_rewound_when_that_is_permitted() {
 }
 
 #[test]
+fn diverged_data_is_rewound_without_a_hand_and_what_is_lost_by_it_is_kept() {
+    let site = Site::three_hosts();
+    let first = site.cluster.host("pm01");
+    grant(&first);
+    diverge(&site, "pm01", "pm02", &["pm03"]);
+    // Fenced, booted, rewound, streaming.
+    site.settled("pm02", &["pm01", "pm03"]);
+    assert!(!exists(&first, LOCK) && !exists(&first, MARKER));
+    assert!(site.cluster.state().expect("answers").failures.is_empty());
+    let told = site.cluster.agent_lines().into_iter().map(|line| line.line.text);
+    let told =
+        told.filter_map(|text| Some(text.split_once("To see what was in it: ")?.1.to_owned()));
+    let commands: Vec<_> = told.collect();
+    let [command] = &commands[..] else { panic!("the log says where it is: {commands:?}") };
+    assert!(command.contains(" -p /var/lib/pgsql/tmp/PGSQL.rewound/wal-"), "{command}");
+    let words: Vec<_> = command.split(' ').collect();
+    let dump = first.run_as("postgres", &words).expect("pg_waldump runs");
+    // It ends where the WAL does, with an error that says so.
+    assert!(dump.stdout.matches("INSERT").count() >= 5000, "{command}: {}", dump.stderr);
+}
+
+#[test]
 fn a_rewind_that_was_cut_off_leaves_data_that_nobody_starts() {
     let site = Site::three_hosts_with_parameter("rejoin=\"rewind\"");
     let first = site.cluster.host("pm01");
@@ -188,4 +210,43 @@ fn a_rewind_that_was_cut_off_leaves_data_that_nobody_starts() {
     site.cluster.wait_for("another refusal", SOON, || (refusals() > before).then_some(()));
     assert_names(&refused(&site, "pm01"), &words);
     site.settled("pm02", &["pm03"]);
+}
+
+/// Keeps a host from asking or following whoever runs here.
+fn refuse_replication_from(host: &Host, other: &Host) {
+    let path = "/var/lib/pgsql/data/pg_hba.conf";
+    let rules = host.read_file(path).expect("read");
+    let rule = format!("host replication all {}/32 reject\n", other.address());
+    host.write_file(path, &(rule + &rules)).expect("written");
+    host.psql("select pg_reload_conf()").expect("reloaded");
+}
+
+#[test]
+fn an_old_primary_that_cannot_ask_holds_nobody_up_and_follows_once_it_can() {
+    let site = Site::three_hosts();
+    let (first, second) = (site.cluster.host("pm01"), site.cluster.host("pm02"));
+    first.power_off();
+    site.settled("pm02", &["pm03"]);
+    refuse_replication_from(&second, &first);
+    first.power_on().expect("the host boots");
+    site.cluster.wait_until("it runs without a right", SOON, |state| {
+        site.record(state, "pm01")[1..] == ["DISCONNECT", "-INFINITY"]
+            && first.postmaster().is_some()
+    });
+    site.cluster.wait_for("a monitor has asked again", SOON, || {
+        let lines = site.cluster.agent_lines();
+        let told = lines.iter().filter(|line| line.line.text.contains("is not compared"));
+        (told.count() >= 2).then_some(())
+    });
+    assert!(exists(&first, LOCK), "the lock of unproven data stays");
+
+    // The primary dies meanwhile: the other one is promoted, and can be asked.
+    second.power_off();
+    site.settled("pm03", &["pm01"]);
+    assert!(!exists(&first, LOCK), "the lock of proven data goes");
+    let state = site.cluster.state().expect("the cluster answers");
+    assert!(state.failures.is_empty(), "{:?}", state.failures);
+    for action in site.cluster.actions() {
+        assert!(action.took < std::time::Duration::from_secs(20), "{action:?}");
+    }
 }

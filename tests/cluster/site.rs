@@ -37,12 +37,20 @@ impl Site {
         site
     }
 
-    /// The same, with another parameter of the resource.
+    /// The same, with another parameter of the resource in place of `rejoin`.
     pub fn three_hosts_with_parameter(parameter: &str) -> Self {
         let site = Self::boot(with_agent(Cluster::builder()), "pgsql");
-        let own = "rep_mode=\"sync\"";
-        let text = example("three-hosts.crm").replacen(own, &format!("{own} {parameter}"), 1);
+        let own = "rejoin=\"rewind\"";
+        let text = example("three-hosts.crm").replacen(own, parameter, 1);
         site.cluster.configure_crm(&text).expect("crmsh takes the example");
+        site.settled("pm01", &["pm02", "pm03"]);
+        site
+    }
+
+    /// The same, with something different in the example.
+    pub fn three_hosts_changed(change: impl FnOnce(String) -> String) -> Self {
+        let site = Self::boot(with_agent(Cluster::builder()), "pgsql");
+        site.load_changed("three-hosts.crm", change);
         site.settled("pm01", &["pm02", "pm03"]);
         site
     }
@@ -91,6 +99,18 @@ impl Site {
             state.is_promoted_only_on(primary)
                 && self.record(state, primary) == PRIMARY
                 && ranks == wanted
+        })
+    }
+
+    /// Waits until one of these is the primary on record, whichever.
+    #[track_caller]
+    pub fn settled_somewhere(&self, nodes: &[&str]) -> State {
+        let what = format!("one of {nodes:?} is primary");
+        self.cluster.wait_until(&what, SOON * 2, |state| {
+            let is_primary = |name: &&&str| {
+                state.is_promoted_only_on(name) && self.record(state, name) == PRIMARY
+            };
+            nodes.iter().any(|name| is_primary(&name))
         })
     }
 

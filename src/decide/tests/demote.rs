@@ -1,11 +1,11 @@
 //! Demote.
 
 use super::scene::{END, Scene, node};
-use super::verdicts::{STARTING, SUCCESS};
+use super::verdicts::{STARTING, SUCCESS, primary_report};
 use crate::model::action::Action;
 use crate::model::cluster::Membership;
 use crate::model::concern::Concern;
-use crate::model::instance::{Answer, ControlData, ControlState, Lock, Postmaster};
+use crate::model::instance::{Answer, ControlData, ControlState, Lock, Postmaster, Refusal};
 use crate::model::settings::ReplicationMode::Sync;
 use crate::model::status::{DataStatus, InstanceStatus};
 use crate::model::step::{ShutdownMode, Step};
@@ -161,4 +161,32 @@ fn a_demoted_standby_with_its_lock_is_a_running_standby_after_another_demotion()
     let (steps, _) = scene.run(Action::Demote);
     assert!(steps.contains(&Step::Launch), "{steps:?}");
     assert!(!steps.contains(&Step::RemoveLock), "{steps:?}");
+}
+
+#[test]
+fn a_server_that_was_to_come_back_as_a_standby_and_is_a_primary_ends() {
+    // (what it answers, whether it has a standby's mark) -> ends
+    for (answer, mark, ends) in [
+        (primary_report(), true, true),
+        (primary_report(), false, true),
+        (Answer::Refused(Refusal::StartingUp), false, true),
+        (Answer::Refused(Refusal::StartingUp), true, false),
+        (Scene::standby(Sync, "pm01").seen.instance.answer, true, false),
+    ] {
+        let mut scene = Scene::primary(Sync);
+        shut_down_cleanly(&mut scene);
+        let (steps, _) = scene.run(Action::Demote);
+        assert!(steps.contains(&Step::Launch), "{steps:?}");
+        scene.seen.instance.postmaster = Postmaster::Running { pid: 43, held: false };
+        scene.seen.instance.answer = answer.clone();
+        scene.seen.files.standby_mark = mark;
+        let (steps, end) = scene.run(Action::Demote);
+        let stopped = steps.contains(&Step::Shutdown(ShutdownMode::Immediate));
+        assert_eq!(stopped, ends, "{answer:?} {mark}: {steps:?}");
+        if ends {
+            assert!(!steps.contains(&Step::Launch), "{steps:?}");
+            assert!(steps.contains(&Step::SetStatus(node("pm01"), InstanceStatus::Stopped)));
+            assert_eq!(end, SUCCESS);
+        }
+    }
 }

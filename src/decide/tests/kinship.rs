@@ -11,7 +11,7 @@ use crate::model::wal::{Lsn, Timeline, WalLayout};
 pub(super) const FORK: Lsn = Lsn(0x300_0148);
 const LATER: Lsn = Lsn(0x500_0000);
 
-fn history(timeline: u32) -> TimelineHistory {
+pub(super) fn history(timeline: u32) -> TimelineHistory {
     let text = match timeline {
         1 => String::new(),
         2 => format!("1\t{FORK}\tx\n"),
@@ -32,6 +32,7 @@ pub(super) fn own() -> OwnData {
             can_rewind: true,
             layout: WalLayout::USUAL,
         },
+        stays_on: None,
         wal_end: Some(Ok(FORK)),
         history: Some(history(1)),
         newest_segment: Some(Timeline(1)),

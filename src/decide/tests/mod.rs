@@ -1,5 +1,6 @@
 //! The decisions as tables, stories and properties.
 
+mod by_hand;
 mod commits;
 mod demote;
 mod election;
@@ -23,4 +24,5 @@ mod slots;
 mod start;
 mod stop;
 mod sync_policy;
+mod unproven;
 mod verdicts;

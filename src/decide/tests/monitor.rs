@@ -1,17 +1,14 @@
 //! Monitor: what it answers, and what it records.
 
-use super::scene::{END, Scene, node, position};
+use super::scene::{Scene, node};
 use super::verdicts::{NOT_RUNNING, SUCCESS, failed};
 use crate::model::action::Action;
-use crate::model::cluster::ClusterRole;
-use crate::model::instance::{Answer, DataDirectory, Lock, Postmaster, Refusal};
+use crate::model::instance::{Answer, DataDirectory, Postmaster, Refusal};
 use crate::model::observation::ClusterView;
-use crate::model::settings::Rejoin;
 use crate::model::settings::ReplicationMode::{self, Async, Sync};
 use crate::model::status::{DataStatus, InstanceStatus, PromotionScore, ReceiverStatus};
 use crate::model::step::Step;
 use crate::model::verdict::{Failure, Outcome, Reason, Verdict};
-use crate::model::wal::Timeline;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -125,42 +122,4 @@ fn lost_scores_and_records_are_made_again() {
             Step::SetScore(node("pm01"), PromotionScore::PROMOTE_ME),
         ]
     );
-}
-
-#[test]
-fn a_streaming_standby_on_a_later_timeline_needs_no_lock() {
-    for (own, received, removed) in [(Some(1), 2, true), (Some(2), 2, false), (None, 2, false)] {
-        let mut scene = Scene::standby(Sync, "pm02");
-        scene.node("pm01").role = ClusterRole::Promoted;
-        scene.seen.files.lock = Some(Lock { timeline: own.map(Timeline) });
-        scene.stream_from(received);
-        let (steps, end) = scene.run(Action::Monitor);
-        assert_eq!(steps.contains(&Step::RemoveLock), removed, "{own:?} {received}");
-        assert_eq!(end, SUCCESS);
-    }
-}
-
-#[test]
-fn a_standby_that_can_never_follow_its_primary_fails() {
-    let beyond = position(2, END.0 - 8);
-    // (where the primary's timeline left this one, whether it streams, parameter) -> fails
-    for (left_at, streams, rejoin, fails) in [
-        (Some(beyond), false, Rejoin::Verify, true),
-        (Some(beyond), false, Rejoin::Rewind, true),
-        (Some(beyond), false, Rejoin::Off, false),
-        (Some(beyond), true, Rejoin::Verify, false),
-        (Some(position(2, END.0)), false, Rejoin::Verify, false),
-        (None, false, Rejoin::Verify, false),
-    ] {
-        let mut scene = Scene::standby(Sync, "pm02");
-        scene.node("pm01").role = ClusterRole::Promoted;
-        scene.settings.rejoin = rejoin;
-        if streams {
-            scene.stream_from(1);
-        }
-        scene.standby_report().left_at = left_at.filter(|_| !streams);
-        let diverged = Failure::Diverged(node("pm01"), position(1, END.0), beyond);
-        let end = if fails { failed(diverged) } else { SUCCESS };
-        assert_eq!(scene.run(Action::Monitor).1, end, "{left_at:?} {streams} {rejoin:?}");
-    }
 }

@@ -1,7 +1,5 @@
 //! The return of an old primary, step by step.
 
-use std::time::Duration;
-
 use super::kinship::{FORK, lock, own, primary};
 use super::scene::{Scene, node};
 use super::verdicts::{STARTING, failed};
@@ -10,14 +8,14 @@ use crate::model::cluster::ClusterRole;
 use crate::model::concern::Concern;
 use crate::model::instance::{ControlState, Postmaster};
 use crate::model::rejoin::{
-    Evidence, Kinship, OwnData, PrimaryData, Refusal, Resync, RewindSource,
+    Evidence, Kinship, LostWal, OwnData, PrimaryData, Refusal, Resync, RewindSource,
 };
 use crate::model::settings::ReplicationMode::Sync;
 use crate::model::settings::{Rejoin, Settings};
 use crate::model::status::DataStatus;
 use crate::model::step::{ShutdownMode, Step};
 use crate::model::verdict::{Failure, Outcome, Reason, Verdict};
-use crate::model::wal::{Lsn, Timeline};
+use crate::model::wal::{Lsn, Timeline, WalLayout};
 
 fn returning(rejoin: Rejoin, evidence: Option<Evidence>) -> Scene {
     let mut scene = Scene::stopped(Sync, "pm01");
@@ -30,7 +28,7 @@ fn returning(rejoin: Rejoin, evidence: Option<Evidence>) -> Scene {
     scene
 }
 
-fn evidence(own: OwnData, primary: PrimaryData) -> Option<Evidence> {
+pub(super) fn evidence(own: OwnData, primary: PrimaryData) -> Option<Evidence> {
     Some(Evidence { own: Ok(own), primary: Ok(primary) })
 }
 
@@ -80,11 +78,9 @@ fn end_text(end: &Verdict) -> String {
 #[test]
 fn without_the_lock_only_proof_of_the_contrary_holds_back() {
     let unproven = OwnData { wal_end: Some(Err("no pg_waldump".into())), ..own() };
-    let silent = Some(Evidence { own: Ok(own()), primary: Err("no answer".into()) });
     let unread = Some(Evidence { own: Err("EIO".into()), primary: Ok(primary(2)) });
-    for evidence in [evidence(own(), primary(1)), evidence(unproven, primary(2)), silent, unread] {
+    for evidence in [evidence(own(), primary(1)), evidence(unproven, primary(2)), unread] {
         let mut locked = returning(Rejoin::Verify, evidence.clone());
-        out_of_patience(&mut locked);
         let (steps, end) = locked.run(Action::Start);
         assert!(!steps.contains(&Step::Launch), "{evidence:?}");
         assert_eq!(refusal(&end).primary, node("pm02"));
@@ -97,17 +93,6 @@ fn without_the_lock_only_proof_of_the_contrary_holds_back() {
     let mut free = returning(Rejoin::Rewind, evidence(other, primary(2)));
     free.seen.files.lock = None;
     assert!(matches!(refusal(&free.run(Action::Start).1).kinship, Kinship::OtherSystem(8, 7)));
-}
-
-fn out_of_patience(scene: &mut Scene) {
-    scene.seen.time.elapsed = Duration::from_secs(25);
-}
-
-#[test]
-fn a_primary_that_does_not_answer_yet_is_waited_for() {
-    let silent = Some(Evidence { own: Ok(own()), primary: Err("no answer".into()) });
-    let mut scene = returning(Rejoin::Verify, silent);
-    assert_eq!(scene.run(Action::Start).1, Verdict::Wait(Reason::HistoryOf(node("pm02"))));
 }
 
 #[test]
@@ -161,7 +146,13 @@ fn a_crashed_primary_is_recovered_then_rewound_then_started() {
             scene.seen.files.lock = None;
         }
     }
-    let order: Vec<_> = [Step::RecoverAlone, rewind(), Step::Launch]
+    let lost = LostWal {
+        timeline: Timeline(1),
+        from: FORK,
+        to: Lsn(FORK.0 + 800),
+        layout: WalLayout::USUAL,
+    };
+    let order: Vec<_> = [Step::KeepWal(lost), Step::RecoverAlone, rewind(), Step::Launch]
         .iter()
         .map(|wanted| steps.iter().position(|step| step == wanted))
         .collect();
@@ -180,6 +171,37 @@ fn a_rewind_waits_for_the_new_primarys_first_checkpoint() {
     assert_eq!(end, Verdict::Wait(Reason::CheckpointOf(node("pm02"))));
     scene.seen.evidence = evidence(clean, source(2));
     assert_eq!(scene.decide(Action::Start), Verdict::Do(rewind()));
+}
+
+#[test]
+fn what_cannot_be_kept_is_not_rewound_unless_nothing_is_to_be_kept() {
+    let mut scene = returning(Rejoin::Rewind, evidence(diverged(), source(2)));
+    let keeps = |step: &Step| matches!(step, Step::KeepWal(_));
+    let keep = loop {
+        match scene.decide(Action::Start) {
+            Verdict::Do(step) if keeps(&step) => break step,
+            Verdict::Do(step) => scene.take(step),
+            end @ (Verdict::Wait(_) | Verdict::Done(_)) => panic!("{end:?}"),
+        }
+    };
+    scene.fail(keep.clone());
+    let (steps, end) = scene.run(Action::Start);
+    assert_eq!(steps, [], "nothing is touched");
+    assert_eq!(end, failed(Failure::StepFailed(Box::new(keep), "refused".into())));
+
+    let mut scene = returning(Rejoin::Rewind, evidence(diverged(), source(2)));
+    scene.settings.policy.rewind_keep_size = 0;
+    let (steps, _) = scene.run(Action::Start);
+    assert!(steps.contains(&rewind()) && !steps.iter().any(keeps), "{steps:?}");
+}
+
+#[test]
+fn a_start_removes_what_was_kept_long_enough() {
+    let mut scene = Scene::standby(Sync, "pm01");
+    scene.seen.files.expired_wal = vec!["/data.PGSQL.rewound/wal-1".into()];
+    let (steps, end) = scene.run(Action::Start);
+    assert!(steps.contains(&Step::RemoveKeptWal("/data.PGSQL.rewound/wal-1".into())), "{steps:?}");
+    assert_eq!(end, Verdict::Done(Outcome::Success));
 }
 
 #[test]

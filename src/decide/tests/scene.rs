@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::unproven::written;
 use crate::decide::decide;
 use crate::model::action::Action;
 use crate::model::cluster::{
@@ -95,6 +96,8 @@ impl Scene {
                 answer,
                 disk: None,
                 control: None,
+                own_timeline: None,
+                is_copy: false,
                 conninfo_reloads: true,
                 last_fatal: None,
             },
@@ -102,11 +105,10 @@ impl Scene {
                 lock: None,
                 sync_names: Some(SyncNames::nobody()),
                 standby_settings: true,
+                recovers_to: Some(written(&Step::WriteStandbySettings)),
                 standby_mark: false,
-                locked_in_this_life: false,
-                followed_in_this_life: false,
-                rewinding: None,
                 made_slots: Some(Vec::new()),
+                ..Files::default()
             },
             cluster: ClusterView::Seen(cluster),
             evidence: None,
@@ -276,9 +278,10 @@ impl Scene {
                 let rows = self.slots().iter_mut().filter(|row| row.name == name.as_str());
                 rows.for_each(|row| row.restart_lsn = Some(*to));
             }
-            Step::WriteStandbySettings => {
-                self.seen.files.standby_settings = true;
-                self.seen.files.standby_mark = true;
+            Step::WriteStandbySettings | Step::StayOnTimeline(_) => {
+                let files = &mut self.seen.files;
+                (files.standby_settings, files.standby_mark) = (true, true);
+                files.recovers_to = Some(written(&step));
             }
             Step::CreateLock(timeline) => {
                 self.seen.files.lock = Some(Lock { timeline: Some(*timeline) });

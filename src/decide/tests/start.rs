@@ -1,6 +1,7 @@
 //! Start.
 
 use super::scene::{END, Scene, node, position};
+use super::unproven::unasked;
 use super::verdicts::{STARTING, SUCCESS, failed, out_of_time};
 use crate::model::action::Action;
 use crate::model::cluster::{ClusterRole, Membership};
@@ -97,10 +98,12 @@ fn a_locked_node_without_a_primary_starts_as_the_last_one_or_when_it_cannot_be_p
         scene.node("pm01").data_status = status.clone();
         if let Some(name) = primary {
             scene.node(name).role = ClusterRole::Promoted;
+            scene.seen.evidence = unasked();
         }
         scene.node("pm03").membership = membership;
         let (steps, end) = scene.run(Action::Start);
         assert_eq!(steps.contains(&Step::Launch), starts, "{status:?} {primary:?}");
+        assert_eq!(steps.contains(&Step::StayOnTimeline(None)), starts, "{status:?} {primary:?}");
         let locked = failed(Failure::Locked {
             lock: "/data/tmp/PGSQL.lock".into(),
             data_status: status,

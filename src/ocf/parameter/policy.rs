@@ -94,3 +94,26 @@ pub static SLOT_EXPIRE: Parameter = Parameter::new(
     "The primary drops the slot of a node on which no instance runs once PostgreSQL has not saved the \
      slot for this time. 0: never.",
 );
+
+/// `rewind_keep_size`
+pub static REWIND_KEEP_SIZE: Parameter = Parameter::new(
+    "rewind_keep_size",
+    Kind::Bytes,
+    "16GB",
+    Scope::Replication,
+    "WAL that is kept before pg_rewind",
+    "With rejoin=rewind: how much WAL that only this node has may be kept, all folders together, in \
+     PGSQL.rewound in tmpdir (beside pgdata, if tmpdir lies in it). It is copied there before pg_rewind \
+     begins; if it is more than this, or the disk has no room for it, the node is not rewound and the \
+     start is refused. Bytes, or with a unit (kB, MB, GB, TB); 0: nothing is kept.",
+);
+
+/// `rewind_keep_days`
+pub static REWIND_KEEP_DAYS: Parameter = Parameter::new(
+    "rewind_keep_days",
+    Kind::Count,
+    "30",
+    Scope::Replication,
+    "How long that WAL is kept",
+    "After how many days a start removes what was kept before pg_rewind. 0: never.",
+);

@@ -201,8 +201,8 @@ pub static REJOIN: Parameter = Parameter::new(
      verify: the agent compares the node's WAL with the primary's history. Data that is provably a \
      part of that history starts as a standby, and the lock goes. Anything else does not start, and \
      the exit reason says why.\n\
-     rewind: the same, and data that has diverged is made the primary's by pg_rewind. What only this \
-     node has is lost by it. It needs data checksums or wal_log_hints=on, and repuser has to be \
+     rewind: the same, and data that has diverged is made the primary's by pg_rewind. The WAL that only \
+     this node has is kept before (rewind_keep_size). It needs data checksums or wal_log_hints=on, and repuser has to be \
      permitted to read files on the primary: grant it, in the database postgres, the functions that \
      PostgreSQL's manual lists for pg_rewind, and add a line for it to pg_hba.conf. Give start a \
      timeout that is long enough: a pg_rewind that is cut off leaves data that only a new copy \

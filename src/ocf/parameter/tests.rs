@@ -59,6 +59,8 @@ fn the_parameters_are_those_of_the_stock_agent_and_then_ours() {
             ("slot_expire", "integer", "0"),
             ("monitor_sslmode", "string", "prefer"),
             ("monitor_sslrootcert", "string", ""),
+            ("rewind_keep_size", "string", "16GB"),
+            ("rewind_keep_days", "integer", "30"),
         ]
     );
     assert!(ALL.iter().all(|row| !row.required && !row.unique));

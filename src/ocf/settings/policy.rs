@@ -20,6 +20,8 @@ impl Reader<'_> {
             standby_slot_keep_size: self.bytes(&p::STANDBY_SLOT_KEEP_SIZE),
             slot_max_retained: self.bytes(&p::SLOT_MAX_RETAINED),
             slot_expire: self.seconds(&p::SLOT_EXPIRE),
+            rewind_keep_size: self.bytes(&p::REWIND_KEEP_SIZE),
+            rewind_keep_days: self.count(&p::REWIND_KEEP_DAYS),
         }
     }
 

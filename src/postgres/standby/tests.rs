@@ -19,7 +19,10 @@ fn settings() -> Settings {
 fn text(settings: &Settings, version: Version, primary: Option<&str>) -> String {
     let user = User::lookup("root").expect("lookup").expect("exists");
     let local = NodeName::new("PM-01");
-    Standby { settings, user: &user, local: &local, version, primary, retry_is_free: false }.text()
+    let recovers_to = RecoveryTimeline::Latest;
+    let retry_is_free = false;
+    Standby { settings, user: &user, local: &local, version, primary, recovers_to, retry_is_free }
+        .text()
 }
 
 #[test]
@@ -62,6 +65,7 @@ fn a_standby_looks_for_its_primary_often_unless_the_operator_says_otherwise() {
             local: &local,
             version,
             primary: None,
+            recovers_to: RecoveryTimeline::Latest,
             retry_is_free,
         };
         assert_eq!(standby.text().contains("wal_retrieve_retry_interval = '1s'"), written);
@@ -102,6 +106,7 @@ fn files_are_written_once_and_are_current_then() {
             local: &local,
             version,
             primary: None,
+            recovers_to: RecoveryTimeline::Latest,
             retry_is_free: false,
         };
         assert!(!standby.is_current().expect("read"));
@@ -126,6 +131,7 @@ fn files_are_written_once_and_are_current_then() {
             local: &local,
             version,
             primary: None,
+            recovers_to: RecoveryTimeline::Latest,
             retry_is_free: false,
         };
         standby.write().expect("written");

@@ -17,6 +17,7 @@ use tempfile::TempDir;
 use super::{settings_in, whoami};
 use crate::model::instance::{Answer, ControlState, Postmaster, PrimaryReport, Refusal};
 use crate::model::node::NodeName;
+use crate::model::recovery_timeline::RecoveryTimeline;
 use crate::model::settings::{ReplicationMode, Settings};
 use crate::model::slot::SlotName;
 use crate::model::step::ShutdownMode;
@@ -99,7 +100,8 @@ impl Server {
 
     pub(super) fn standby<'a>(&'a self, local: &'a NodeName) -> Standby<'a> {
         let (settings, user, version) = (&self.settings, &self.user, Version::new(15, 0));
-        Standby { settings, user, local, version, primary: None, retry_is_free: true }
+        let recovers_to = RecoveryTimeline::Latest;
+        Standby { settings, user, local, version, primary: None, recovers_to, retry_is_free: true }
     }
 
     pub(super) fn shutdown(&self, mode: ShutdownMode) {

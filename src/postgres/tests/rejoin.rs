@@ -24,13 +24,13 @@ fn end(server: &Server, version: Version) -> Lsn {
     wal_end::find(settings, user, version, &control, history.as_ref(), soon()).expect("found")
 }
 
-fn run(server: &Server, sql: &str) {
+pub(super) fn run(server: &Server, sql: &str) {
     primary(&mut server.session());
     assert_eq!(server.session().monitor_sql(sql, soon()), Ok(()), "{sql}");
 }
 
 /// A primary and a streaming copy of it.
-fn pair() -> (Server, Server) {
+pub(super) fn pair() -> (Server, Server) {
     let first = Server::new();
     first.configure("wal_log_hints = on\n");
     first.launch();
@@ -56,7 +56,7 @@ fn pair() -> (Server, Server) {
 }
 
 /// The way from the first of a pair, as a standby, to the second.
-fn to<'a>(first: &'a Server, second: &'a Server, local: &'a NodeName) -> Standby<'a> {
+pub(super) fn to<'a>(first: &'a Server, second: &'a Server, local: &'a NodeName) -> Standby<'a> {
     Standby { primary: Some(&second.settings.socketdir), ..first.standby(local) }
 }
 

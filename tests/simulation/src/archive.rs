@@ -82,9 +82,9 @@ pub fn before_recovery(world: &mut World, id: HostId) -> Result<(), &'static str
     }
     let control = inquiry::control(world, &world.hosts[id].disk);
     let own = control.newest_timeline().0;
-    let newest = match world.hosts[id].disk.target_timeline {
-        Some(_) => own,
-        None => world.archive.newest(own),
+    let newest = match world.hosts[id].server.stays {
+        true => own,
+        false => world.archive.newest(own),
     };
     let target = match world.archive.history(newest) {
         Some(history) if newest > own => history.clone(),
@@ -138,7 +138,7 @@ pub fn restore(world: &mut World, id: HostId) -> bool {
 /// Takes a newer timeline as the target if it left the present one at or after what has been replayed.
 fn rescan(world: &mut World, id: HostId) {
     let host = &world.hosts[id];
-    let latest = host.disk.target_timeline.is_none();
+    let latest = !host.server.stays;
     let Some(follows) = host.server.follows.as_ref().filter(|_| latest) else { return };
     let newest = world.archive.newest(follows.timeline.max(host.disk.wal.timeline()));
     let Some(history) = world.archive.history(newest).filter(|_| newest > follows.timeline) else {

@@ -14,7 +14,7 @@ use pgsql_ha::model::settings::Settings;
 use pgsql_ha::model::status::{DataStatus, InstanceStatus};
 use pgsql_ha::model::step::Step;
 use pgsql_ha::model::verdict::{Outcome, Verdict};
-use pgsql_ha::model::wal::{Lsn, Timeline, WalPosition};
+use pgsql_ha::model::wal::{Lsn, WalPosition};
 
 use crate::mutation::Mutation;
 
@@ -53,8 +53,8 @@ pub fn distort(mutation: Mutation, seen: &mut Observation, action: Action) {
         Mutation::LockIgnored => seen.files.lock = None,
         Mutation::FollowedAlways => seen.files.followed_in_this_life = true,
         Mutation::UnlockAtOnce => {
-            if let Some(lock) = &mut seen.files.lock {
-                lock.timeline = lock.timeline.map(|_| Timeline(0));
+            if let Some(Evidence { own: Ok(own), .. }) = &mut seen.evidence {
+                own.wal_end = Some(Ok(Lsn(0)));
             }
         }
         Mutation::FetchNothing if action == Action::Promote => {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use pgsql_ha::model::instance::{ControlState, Lock};
+use pgsql_ha::model::recovery_timeline::RecoveryTimeline;
 use pgsql_ha::model::slot::MadeSlot;
 use pgsql_ha::model::sync_names::SyncNames;
 
@@ -33,8 +34,6 @@ pub struct Disk {
     pub is_copy: bool,
     /// `PGSQL.rewind`: `pg_rewind` has begun and not come to its end.
     pub rewinding: bool,
-    /// The timeline that recovery is told to follow; `None`: the latest.
-    pub target_timeline: Option<u32>,
     /// A timeline of which it has received WAL that it cannot replay.
     pub stray: Option<u32>,
     /// PostgreSQL 13 or later.
@@ -48,6 +47,8 @@ pub struct Disk {
     pub target: Option<Target>,
     /// `primary_slot_name`.
     pub uses_slot: bool,
+    /// `recovery_target_timeline` in the same file.
+    pub recovers_to: RecoveryTimeline,
     /// `rep_mode.conf`.
     pub names: Option<SyncNames>,
     /// Whether the server's configuration includes that file, which it does with `rep_mode=sync`.
@@ -72,7 +73,6 @@ impl Disk {
             end_of_recovery: None,
             is_copy: false,
             rewinding: false,
-            target_timeline: None,
             stray: None,
             reloads_conninfo: true,
             archives: false,
@@ -80,6 +80,7 @@ impl Disk {
             mark: false,
             target: None,
             uses_slot: false,
+            recovers_to: RecoveryTimeline::Latest,
             names: None,
             includes_names: false,
             lock: None,

@@ -2,6 +2,7 @@
 
 use pgsql_ha::model::action::Action;
 use pgsql_ha::model::instance::Lock;
+use pgsql_ha::model::recovery_timeline::RecoveryTimeline;
 use pgsql_ha::model::settings::ReplicationMode;
 use pgsql_ha::model::step::{ShutdownMode, Step};
 use pgsql_ha::model::sync_names::SyncNames;
@@ -26,10 +27,16 @@ pub fn execute(
             Ok(())
         }
         Step::CheckpointPrimary(address) => rewind::checkpoint(world, id, address),
+        // Where the WAL that only this node has is put is not modelled.
+        Step::KeepWal(_) | Step::RemoveKeptWal(_) => Ok(()),
         Step::Rewind(_, address) => rewind::rewind(world, id, running, address),
-        Step::WriteStandbySettings => {
+        Step::WriteStandbySettings | Step::StayOnTimeline(_) => {
             let settings = &world.versions[running.order.version];
             let disk = &mut world.hosts[id].disk;
+            disk.recovers_to = match step {
+                Step::StayOnTimeline(own) => RecoveryTimeline::Own(*own),
+                _ => RecoveryTimeline::Latest,
+            };
             disk.target = Some(Target::Address);
             disk.mark = true;
             disk.uses_slot = settings.uses_slots();

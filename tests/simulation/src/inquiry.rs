@@ -2,11 +2,13 @@
 
 use pgsql_ha::model::instance::{ControlData, ControlState};
 use pgsql_ha::model::node::NodeName;
+use pgsql_ha::model::recovery_timeline::RecoveryTimeline;
 use pgsql_ha::model::rejoin::{Evidence, OwnData, PrimaryData, RewindSource};
 use pgsql_ha::model::settings::Rejoin;
 use pgsql_ha::model::wal::{Timeline, WalLayout, WalPosition};
 
 use crate::disk::{Disk, Target};
+use crate::postgres::Phase;
 use crate::replication;
 use crate::scope::Part;
 use crate::wal::lsn;
@@ -16,7 +18,7 @@ use crate::world::{HostId, Tick, World};
 const ASK_AGAIN: Tick = 10;
 
 /// How long a connection is tried to a host from which nothing comes back.
-const CONNECT: Tick = 30;
+const CONNECT: Tick = 20;
 
 /// What was read, and whether a decision waits for more.
 #[derive(Debug, Default)]
@@ -53,7 +55,7 @@ impl Inquiry {
         id: HostId,
         rejoin: Rejoin,
     ) -> (Option<Evidence>, Tick) {
-        if !world.options.scope.has(Part::Proof) {
+        if !world.options.scope.has(Part::Proof) && world.hosts[id].server.phase != Phase::Standby {
             let error = || "not modelled".to_owned();
             return (Some(Evidence { own: Err(error()), primary: Err(error()) }), 0);
         }
@@ -62,7 +64,10 @@ impl Inquiry {
         if self.evidence.is_none() || self.is_due(world.now) {
             let theirs;
             (theirs, took) = ask(world, id, &primary, rejoin);
-            let own = Ok(own_data(world, id, theirs.as_ref().ok()));
+            let own = Ok(match world.hosts[id].server.phase == Phase::Standby {
+                true => running_data(world, id),
+                false => own_data(world, id, theirs.as_ref().ok()),
+            });
             self.evidence = Some(Evidence { own, primary: theirs });
             self.asked = Some(world.now + took);
             self.not_enough = false;
@@ -77,12 +82,42 @@ fn own_data(world: &World, id: HostId, primary: Option<&PrimaryData>) -> OwnData
     let timeline = control.newest_timeline();
     let matters = primary.is_some_and(|primary| primary.history.fork_point(timeline).is_some());
     OwnData {
+        stays_on: None,
         wal_end: matters.then(|| Ok(lsn(disk.wal.end_on(timeline.0)))),
         history: Some(disk.wal.history(timeline.0)),
         newest_segment: Some(Timeline(disk.wal.timeline().max(disk.stray.unwrap_or(0)))),
         is_copy: disk.is_copy,
         control,
     }
+}
+
+/// What a running standby says of its data: how far it has come counts once it has read all that it has, and as long
+/// as it has not left the timeline of `pg_control`.
+fn running_data(world: &World, id: HostId) -> OwnData {
+    let (disk, server) = (&world.hosts[id].disk, &world.hosts[id].server);
+    let control = control(world, disk);
+    let newest = control.newest_timeline();
+    let stays_on = match disk.recovers_to {
+        RecoveryTimeline::Own(own) => own.or(Some(newest)),
+        RecoveryTimeline::Latest => None,
+    };
+    let known = control.min_recovery.map_or(control.checkpoint, |end| end.lsn);
+    let reported = disk.wal.timeline().max(disk.stray.unwrap_or(0));
+    let wal_end = match stays_on.is_some() || reported == newest.0 {
+        true if server.asked_for_more => Ok(lsn(disk.wal.flushed().max(server.replayed))),
+        true => Err("its own WAL has not been read to the end yet".to_owned()),
+        false => Ok(known),
+    };
+    let mut own = OwnData {
+        stays_on,
+        wal_end: Some(wal_end),
+        history: None,
+        newest_segment: Some(Timeline(reported)),
+        is_copy: false,
+        control,
+    };
+    own.history = Some(disk.wal.history(own.timeline().0));
+    own
 }
 
 /// Asks at the primary's address, and at its node if nobody answers there.
@@ -125,7 +160,7 @@ pub fn control(world: &World, disk: &Disk) -> ControlData {
             system_identifier: 1,
             state: disk.control.clone(),
             timeline: Timeline(disk.wal.timeline()),
-            checkpoint: lsn(disk.consistent_at),
+            checkpoint: lsn(0),
             min_recovery: None,
             can_rewind: false,
             layout: WalLayout::USUAL,

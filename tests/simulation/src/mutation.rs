@@ -38,7 +38,7 @@ pub enum Mutation {
     LockIgnored,
     /// A standby that has been away counts as one that never left.
     FollowedAlways,
-    /// The lock goes as soon as the node streams.
+    /// The lock goes whatever the comparison of the data says.
     UnlockAtOnce,
     /// A promotion does not ask how far the others are.
     FetchNothing,
@@ -177,7 +177,7 @@ impl Mutation {
             Self::FollowedAlways => {
                 "... nor is a standby that was away while the primary may have gone on alone"
             }
-            Self::UnlockAtOnce => "the lock goes once a later timeline is streamed",
+            Self::UnlockAtOnce => "the lock goes once the data is proven",
             Self::FetchNothing => "a promotion fetches what others have beyond it",
             Self::QuorumUnproven => "a voter is promoted once enough voters are seen",
             Self::StrictIsAvailable => "strict: commits wait rather than be alone",

@@ -5,8 +5,8 @@ use std::time::Duration;
 use pgsql_ha::model::action::Action;
 use pgsql_ha::model::cluster::{Cluster, QuorumRule};
 use pgsql_ha::model::instance::{
-    Answer, DataDirectory, Files, Instance, Postmaster, PrimaryReport, Receiver, Refusal, SlotRow,
-    StandbyReport,
+    Answer, ControlData, DataDirectory, Files, Instance, Postmaster, PrimaryReport, Receiver,
+    Refusal, SlotRow, StandbyReport,
 };
 use pgsql_ha::model::observation::{ActionTime, ClusterView, Observation};
 use pgsql_ha::model::settings::ReplicationMode;
@@ -169,12 +169,15 @@ fn instance(world: &World, id: HostId, running: &Running, answer: Answer) -> Ins
     };
     let control =
         (running.needs.control && !host.server.runs()).then(|| inquiry::control(world, &host.disk));
+    let own_timeline = control.as_ref().map(ControlData::newest_timeline);
     Instance {
         data_directory: DataDirectory::Present,
         postmaster,
         answer,
         disk: None,
         control,
+        own_timeline,
+        is_copy: host.disk.is_copy,
         conninfo_reloads: !world.options.scope.has(Part::Old),
         last_fatal: None,
     }
@@ -191,11 +194,13 @@ fn files(world: &World, id: HostId, version: usize) -> Files {
             && disk.includes_names == sync
             && disk.uses_slot == world.versions[version].uses_slots()
             && (disk.names.is_some() || !sync),
+        recovers_to: disk.target.map(|_| disk.recovers_to),
         standby_mark: disk.mark,
         locked_in_this_life: disk.lock.is_some() && disk.locked_in_this_life,
         followed_in_this_life: disk.followed_in_this_life,
         made_slots: Some(disk.made_slots.clone()),
         rewinding: disk.rewinding.then(|| "begun".to_owned()),
+        expired_wal: Vec::new(),
     }
 }
 

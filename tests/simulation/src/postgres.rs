@@ -3,6 +3,7 @@
 //! What needs a second host is in `replication`, what clients are told in `clients`.
 
 use pgsql_ha::model::instance::ControlState;
+use pgsql_ha::model::recovery_timeline::RecoveryTimeline;
 use pgsql_ha::model::step::ShutdownMode;
 use pgsql_ha::model::sync_names::SyncNames;
 
@@ -61,6 +62,8 @@ pub struct Server {
     pub target: Option<Target>,
     /// `recovery_target_timeline`, looked up in the archive.
     pub follows: Option<Branch>,
+    /// Whether it stays on its own timeline.
+    pub stays: bool,
     pub retry_at: Tick,
     /// `synchronous_standby_names` of postmaster and new sessions.
     pub names: SyncNames,
@@ -84,6 +87,7 @@ impl Server {
             asked_for_more: false,
             target: None,
             follows: None,
+            stays: false,
             retry_at: 0,
             names: SyncNames::nobody(),
             reload: false,
@@ -127,6 +131,7 @@ impl Server {
             phase: Phase::Starting { until: now + takes },
             incarnation: self.incarnation + 1,
             target: disk.target,
+            stays: matches!(disk.recovers_to, RecoveryTimeline::Own(_)),
             names: disk.effective_names(),
             ..Self::new()
         };

@@ -184,7 +184,11 @@ fn connect(world: &mut World, id: HostId) {
     }
     let (down, up) = two(&mut world.hosts, id, upstream);
     let mut pretends = None;
-    let (until, sent) = match down.disk.wal.follow_as(down.server.follows.as_ref(), &up.disk.wal) {
+    let follow = match down.server.stays {
+        true => down.disk.wal.visit(&up.disk.wal),
+        false => down.disk.wal.follow_as(down.server.follows.as_ref(), &up.disk.wal),
+    };
+    let (until, sent) = match follow {
         Follow::Streams => (None, down.disk.wal.len()),
         Follow::Visits(end) => (Some(world.now + world.chance.u64(1..4)), end),
         Follow::Pretends(timeline) => {

@@ -179,6 +179,15 @@ impl Wal {
         Some(WalPosition { timeline: Timeline(self.heard_of.timeline), lsn: lsn(fork) })
     }
 
+    /// The same for a standby that stays on its own timeline: of another it is sent what both have in common.
+    pub fn visit(&mut self, upstream: &Self) -> Follow {
+        let left = upstream.branch.left(self.timeline());
+        match (self.follow(upstream), left) {
+            (Follow::Streams, Some(left)) => Follow::Visits(left),
+            (follow, _) => follow,
+        }
+    }
+
     /// Tells whether two logs disagree on a record that both have.
     pub fn disagrees(&self, other: &Self) -> bool {
         let common = self.records.len().min(other.records.len());

@@ -90,6 +90,8 @@ impl Encrypted {
     fn ask(&self, mode: SslMode, host: &str, root: &str) -> Result<(), String> {
         let mut settings = self.0.settings.clone();
         settings.pghost = host.into();
+        // Whoever is not let in there would be asked by the Unix socket.
+        settings.socketdir = "/nonexistent".into();
         settings.monitor_sslmode = mode;
         if !root.is_empty() {
             let readable = self.path("trusted");

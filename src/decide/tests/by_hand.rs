@@ -1,0 +1,102 @@
+//! Primaries that the agent has not promoted.
+
+use super::scene::{Scene, node, position};
+use super::verdicts::primary_report;
+use crate::model::action::Action;
+use crate::model::cluster::{ClusterRole, Membership};
+use crate::model::notification::{NotificationType, NotifiedOperation};
+use crate::model::settings::ReplicationMode::Sync;
+use crate::model::status::DataStatus::{self, Disconnected, Latest, StreamingAsync, StreamingSync};
+use crate::model::status::InstanceStatus;
+use crate::model::step::Step;
+use crate::model::verdict::{Failure, Outcome, Verdict};
+use crate::model::wal::Timeline;
+
+const RUNNING: Verdict = Verdict::Done(Outcome::RunningPromoted);
+
+/// pm02, on record as this, was promoted by hand; pm01 is the old primary, of which this is known.
+fn by_hand(recorded: Option<DataStatus>, old: (DataStatus, ClusterRole)) -> Scene {
+    let mut scene = Scene::standby(Sync, "pm02");
+    scene.seen.instance.answer = primary_report();
+    scene.seen.files.standby_mark = false;
+    scene.node("pm02").data_status = recorded;
+    scene.node("pm03").data_status = Some(StreamingAsync);
+    let pm01 = scene.node("pm01");
+    (pm01.data_status, pm01.role) = (Some(old.0), old.1);
+    // What a killed primary leaves.
+    pm01.status = Some(InstanceStatus::Primary);
+    scene
+}
+
+#[test]
+fn only_a_later_promotion_deposes_a_primary() {
+    use ClusterRole::{Promoted, StartFailed, Stopped, Unknown, Unpromoted};
+    // (own record, the old primary's, what Pacemaker knows of it) -> deposed
+    for (recorded, theirs, role, deposed) in [
+        (Some(StreamingSync), Latest, Promoted, true),
+        (Some(StreamingSync), Latest, Unpromoted, true),
+        (Some(StreamingSync), Latest, Unknown, true),
+        (Some(StreamingSync), Latest, Stopped, false),
+        (Some(StreamingSync), Latest, StartFailed, false),
+        (Some(StreamingSync), Disconnected, Promoted, false),
+        (Some(StreamingAsync), Latest, Stopped, false),
+        (Some(Disconnected), Latest, Stopped, true),
+        (Some(Disconnected), Disconnected, Stopped, true),
+        (Some(Latest), Latest, Promoted, false),
+        (None, Latest, Promoted, true),
+        (None, Latest, Stopped, false),
+    ] {
+        let mut scene = by_hand(recorded.clone(), (theirs.clone(), role));
+        let (_, end) = scene.run(Action::Monitor);
+        let failed = matches!(end, Verdict::Done(Outcome::Failed(Failure::Usurper { .. })));
+        assert_eq!(failed, deposed, "{recorded:?} {theirs:?} {role:?}: {end:?}");
+    }
+    let mut gone = by_hand(Some(StreamingSync), (Latest, Promoted));
+    gone.node("pm01").membership = Membership::Down;
+    assert_eq!(gone.run(Action::Monitor).1, RUNNING, "a host that is gone is no rival");
+}
+
+#[test]
+fn a_primary_by_hand_takes_over_as_a_promotion_does() {
+    let mut scene = by_hand(Some(StreamingSync), (Latest, ClusterRole::Stopped));
+    let (steps, end) = scene.run(Action::Monitor);
+    let place = |wanted: &Step| steps.iter().position(|step| step == wanted);
+    let record = |name, status| Step::SetDataStatus(node(name), status);
+    let claim = place(&record("pm02", Latest));
+    for name in ["pm01", "pm03"] {
+        let revoked = place(&record(name, Disconnected));
+        assert!(revoked.is_some() && revoked < claim, "{name}: {steps:?}");
+    }
+    assert!(claim.is_some() && claim < place(&Step::CreateLock(Timeline(2))), "{steps:?}");
+    assert_eq!(end, RUNNING);
+    scene.next_action();
+    let again = scene.run(Action::Monitor).0;
+    assert!(!again.iter().any(|step| matches!(step, Step::SetDataStatus(..))), "{again:?}");
+
+    // Where the record binds nobody, or cannot be written, nothing is claimed.
+    let mut split = by_hand(Some(StreamingSync), (Latest, ClusterRole::Stopped));
+    split.cluster().quorum = false;
+    let mut mute = by_hand(Some(StreamingSync), (Latest, ClusterRole::Stopped));
+    mute.fail(record("pm01", Disconnected));
+    for mut scene in [split, mute] {
+        let (steps, end) = scene.run(Action::Monitor);
+        assert!(!steps.iter().any(|step| matches!(step, Step::SetDataStatus(..))), "{steps:?}");
+        assert_eq!(end, RUNNING);
+    }
+}
+
+#[test]
+fn whoever_is_to_be_promoted_over_a_primary_by_hand_learns_of_its_timeline() {
+    let mut scene = by_hand(Some(StreamingSync), (Latest, ClusterRole::Stopped));
+    scene.seen.notification.event = Some((NotificationType::Pre, NotifiedOperation::Promote));
+    scene.seen.notification.promote = vec![node("pm01")];
+    let (steps, _) = scene.run(Action::Notify);
+    assert_eq!(steps, [Step::SetPosition(Some(position(2, 0x300_0060)))]);
+
+    let mut old = Scene::standby(Sync, "pm01");
+    old.node("pm01").data_status = Some(Latest);
+    old.node("pm02").wal_position = Some(position(2, 0x300_0060));
+    let (steps, end) = old.run(Action::Promote);
+    assert!(!steps.contains(&Step::PromoteServer), "{steps:?}");
+    assert!(matches!(end, Verdict::Done(Outcome::Failed(Failure::PeerAhead(..)))), "{end:?}");
+}
