@@ -26,10 +26,12 @@ check:
 test: setup
 	scripts/test
 
-# The decisions in a simulated cluster: SEEDS from SEED on; TRACE=1 tells the story, MUTATIONS=1 breaks rules on purpose.
+# The decisions in a simulated cluster: SEEDS from SEED on; WORLD=hands,nodes adds parts of the world; TRACE=1 tells the
+# story, MUTATIONS=1 breaks rules on purpose.
 simulate:
 	$(CARGO) run --profile simulation --quiet -p simulation -- --seed $(or $(SEED),0) \
-	    --seeds $(or $(SEEDS),$(if $(SEED),1,10000)) $(if $(TRACE),--trace) $(if $(MUTATIONS),--mutations)
+	    --seeds $(or $(SEEDS),$(if $(SEED),1,10000)) $(if $(WORLD),--world $(WORLD)) \
+	    $(if $(TRACE),--trace) $(if $(MUTATIONS),--mutations)
 
 # PostgreSQL 10 to 18, Pacemaker 2.0 to 3.0, beside the shell agent; shows the matrix. Fetches what is missing. Needs root.
 test-matrix: setup

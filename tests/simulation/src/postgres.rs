@@ -180,7 +180,7 @@ pub fn live(
                 disk.wal.flush();
             }
             checkpointer(server, now, chance);
-            if now % 64 == 0 && now >= server.checkpointer_busy_until {
+            if now.is_multiple_of(64) && now >= server.checkpointer_busy_until {
                 (disk.checkpoint, disk.end_of_recovery) = (disk.wal.flushed() - 1, None);
             }
             None

@@ -58,7 +58,16 @@ impl Part {
     ];
 
     /// Those that a seed may draw.
-    const DRAWN: [Self; 0] = [];
+    const DRAWN: [Self; 8] = [
+        Self::Forgotten,
+        Self::Proof,
+        Self::Unasked,
+        Self::Archive,
+        Self::Live,
+        Self::Old,
+        Self::Early,
+        Self::Outsider,
+    ];
 
     /// Returns its name on the command line.
     #[must_use]
