@@ -27,7 +27,7 @@ use crate::postgres::{
 use crate::world::World;
 use evidence::Inquiry;
 use own_files::files;
-use server::{disk, find_postmaster};
+use server::{HeldSince, disk, find_postmaster};
 
 /// How long the cluster information base may take to answer. It takes some milliseconds; an action
 /// that can do without it does not wait longer.
@@ -99,6 +99,8 @@ pub struct Observer {
     cluster: Option<Result<Cluster, String>>,
     /// What a returning node has to know.
     inquiry: Inquiry,
+    /// Since when the postmaster is held.
+    held_since: HeldSince,
     /// Whether the cluster was changed since, so that whoever relies on quorum has to ask for it.
     quorum_in_doubt: bool,
 }
@@ -114,7 +116,16 @@ impl Observer {
     ) -> Self {
         let needs = Needs::of(action, settings, &notification);
         let inquiry = Inquiry::default();
-        Self { action, needs, notification, probe, cluster: None, inquiry, quorum_in_doubt: false }
+        Self {
+            action,
+            needs,
+            notification,
+            probe,
+            cluster: None,
+            inquiry,
+            held_since: None,
+            quorum_in_doubt: false,
+        }
     }
 
     /// Forgets what others may have changed while the action waited for this.
@@ -203,12 +214,12 @@ impl Observer {
         ClusterView::Seen(cluster)
     }
 
-    fn instance(&self, world: &mut World, taken: &Taken) -> Instance {
+    fn instance(&mut self, world: &mut World, taken: &Taken) -> Instance {
         let data_directory = postmaster::data_directory(&world.settings, &world.user);
-        let postmaster = find_postmaster(world);
+        let postmaster = find_postmaster(world, &mut self.held_since);
         let gone = !matches!(postmaster, Postmaster::Running { .. });
         let answer = match postmaster {
-            Postmaster::Running { held: true, .. } if self.needs.server => {
+            Postmaster::Running { held: Some(_), .. } if self.needs.server => {
                 Answer::Silent(HELD.into())
             }
             Postmaster::Running { .. } if self.needs.server => self.ask(world),

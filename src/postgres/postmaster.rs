@@ -44,7 +44,10 @@ pub fn data_directory(settings: &Settings, user: &User) -> DataDirectory {
 /// The process table cannot be read. An unreadable `postmaster.pid` is no error.
 pub fn find(settings: &Settings, user: &User) -> Result<Postmaster, PostgresError> {
     Ok(match look(settings, user)? {
-        Found::Postmaster(process) => Postmaster::Running { pid: process.pid, held: process.held },
+        Found::Postmaster(process) => {
+            let held = process.held.then_some(Duration::ZERO);
+            Postmaster::Running { pid: process.pid, held }
+        }
         Found::Processes(orphans) => match orphans.len() {
             0 => Postmaster::Absent,
             count => Postmaster::Orphans { count },
@@ -264,16 +267,16 @@ mod tests {
         let postmaster = fake.run("postgres", fake.pgdata(), "/usr/bin/postgres -D x");
         assert_eq!(
             fake.find(),
-            Postmaster::Running { pid: postmaster.pid(), held: false },
+            Postmaster::Running { pid: postmaster.pid(), held: None },
             "no pid file"
         );
         fake.write_pid(postmaster.pid());
-        assert_eq!(fake.find(), Postmaster::Running { pid: postmaster.pid(), held: false });
+        assert_eq!(fake.find(), Postmaster::Running { pid: postmaster.pid(), held: None });
         let pid = postmaster.pid();
         fake.remove_program("postgres");
         assert_eq!(
             fake.find(),
-            Postmaster::Running { pid, held: false },
+            Postmaster::Running { pid, held: None },
             "the program was upgraded"
         );
     }

@@ -215,7 +215,7 @@ fn a_promotion_by_restart_records_the_same_and_ends_as_primary() {
     assert_eq!(steps[steps.len() - 3..], restart);
     assert!(place(&record) < place(&restart[0]), "{steps:?}");
     assert_eq!(end, STARTING);
-    scene.seen.instance.postmaster = Postmaster::Running { pid: 43, held: false };
+    scene.seen.instance.postmaster = Postmaster::Running { pid: 43, held: None };
     scene.seen.instance.answer = primary_report();
     assert_eq!(scene.run(Action::Promote).1, SUCCESS);
 }
