@@ -4,6 +4,7 @@
 mod receiver;
 mod rights;
 mod slots;
+mod targets;
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
