@@ -73,6 +73,7 @@ pub fn execute(world: &mut World, step: &Step, seen: &Observation) -> Result<(),
             announce_shutdown(*mode, seen);
             postmaster::shutdown(settings, user, *mode, world.clock.within(KILL))?;
         }
+        Step::ResumeReplay => resume_replay(world)?,
         Step::PromoteServer => launch::promote(settings, user, world.clock.deadline)?,
         Step::FollowPeer(peer, host) => {
             info!("Fetching the WAL that {peer} ({host}) has beyond this node.");
@@ -126,6 +127,13 @@ fn rewind_to(
 ) -> Result<(), StepError> {
     let standby = world.standby(version, Some(address));
     Ok(rewind::rewind(&standby, primary, world.clock.deadline)?)
+}
+
+fn resume_replay(world: &mut World) -> Result<(), StepError> {
+    if world.session.resume_replay(world.clock.deadline)? {
+        warn!("The replay of WAL was paused; it goes on, for a promotion needs all of it.");
+    }
+    Ok(())
 }
 
 /// Creates, moves on or drops a slot.

@@ -21,7 +21,7 @@ pub fn execute(
 ) -> Result<(), String> {
     match step {
         Step::PrepareDirectories | Step::Warn(_) | Step::NoteSyncBaseline(..) => Ok(()),
-        Step::RecoverAlone | Step::CheckpointPrimary(_) | Step::Rewind(..) => {
+        Step::RecoverAlone | Step::CheckpointPrimary(_) | Step::Rewind(..) | Step::ResumeReplay => {
             Err("not modelled".into())
         }
         Step::WriteStandbySettings => {
