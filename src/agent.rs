@@ -28,6 +28,7 @@ use crate::ocf::validate::{Context, validate};
 use crate::ocf::{notification, settings};
 use crate::pacemaker::Tools;
 use crate::postgres::postmaster;
+use crate::postgres::server_process;
 use crate::postgres::session::Session;
 use crate::postgres::version::Version;
 use crate::system::identity::{User, acting_as_root};
@@ -136,7 +137,7 @@ fn take_servers_port(settings: &mut Settings, user: &User, fault: &Fault) {
 }
 
 fn without_user(action: Action, settings: &Settings) -> ExitCode {
-    let runs = postmaster::running_in(&settings.pgdata).is_ok_and(|found| !found.is_empty());
+    let runs = server_process::running_in(&settings.pgdata).is_ok_and(|found| !found.is_empty());
     match action {
         Action::Stop | Action::Monitor | Action::Status if runs => {
             let pgdata = settings.pgdata.display();

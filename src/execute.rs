@@ -20,7 +20,7 @@ use crate::postgres::server_log::Mark;
 use crate::postgres::version::Version;
 use crate::postgres::{
     PostgresError, followed_file, launch, lock_file, own_address, postmaster, remote, rewind,
-    standby, sync_file,
+    slot_record, standby, sync_file,
 };
 use crate::world::World;
 
@@ -86,6 +86,7 @@ pub fn execute(world: &mut World, step: &Step, seen: &Observation) -> Result<(),
         Step::RecoverAlone => rewind::recover_alone(settings, user, world.clock.deadline)?,
         Step::CheckpointPrimary(address) => checkpoint(world, version?, address)?,
         Step::Rewind(primary, address) => rewind_to(world, version?, primary, address)?,
+        Step::RecordSlots(made) => slot_record::write(settings, user, made)?,
         Step::CreateSlot(_) | Step::AdvanceSlot(..) | Step::DropSlot(..) => keep_slot(world, step)?,
         Step::RestartReceiver => postmaster::end_wal_receiver(settings, user)?,
         Step::Warn(concern) if concern.is_grave() => warn!("{concern}"),

@@ -15,6 +15,7 @@ mod ladder;
 mod monitor;
 mod names;
 mod notify;
+mod old_slots;
 mod promote;
 mod publish;
 mod quorum;

@@ -281,7 +281,7 @@ fn finish(
     // A primary that accepts writes is a success even without a slot or a lock.
     insist(seen, claim(cluster))
         .or_else(|| try_once(seen, lock(seen, report)))
-        .or_else(|| try_once(seen, slots::missing(settings, cluster, &report.slots, |_| true)))
+        .or_else(|| try_once(seen, slots::of_a_new_primary(settings, seen, cluster, report)))
         .or_else(|| try_once(seen, announce(cluster)))
         .unwrap_or(SUCCESS)
 }

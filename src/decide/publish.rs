@@ -33,7 +33,7 @@ pub(super) fn publish(
     try_once(seen, own_record(cluster))
         .or_else(|| try_once(seen, sign_lock(settings, seen, cluster, report)))
         .or_else(|| of_the_standbys(settings, seen, report, cluster))
-        .or_else(|| try_once(seen, slots::of_a_primary(settings, cluster, report)))
+        .or_else(|| try_once(seen, slots::of_a_primary(settings, seen, cluster, report)))
 }
 
 /// What is recorded of the standbys, and whom commits wait for. On rows that the server hides neither

@@ -1,17 +1,19 @@
 //! Replication slots: one per other node, on the primary and on the standbys alike.
 //!
 //! A standby does not know how far the others are, so that its slots keep a fixed amount of WAL
-//! rather than exactly what is needed. Slots whose name is not ours are nobody's business here.
+//! rather than exactly what is needed. A slot is ours when it is named for a node of `node_list`, or when
+//! `PGSQL.slots` says that we made it (`old_slots`); others are nobody's business here.
 
 use std::time::Duration;
 
+use super::old_slots;
 use crate::model::cluster::{Cluster, ClusterNode, ClusterRole, Membership};
 use crate::model::concern::Concern;
 use crate::model::instance::{PrimaryReport, SlotRow, StandbyReport};
 use crate::model::node::NodeName;
 use crate::model::observation::Observation;
 use crate::model::settings::Settings;
-use crate::model::slot::{DropReason, SlotName};
+use crate::model::slot::{DropReason, MadeSlot, SlotName};
 use crate::model::step::Step;
 use crate::model::wal::Lsn;
 
@@ -21,28 +23,38 @@ const DISK_PART: u64 = 10;
 /// and less than this many bytes.
 const DISK_BYTES: u64 = 16 << 30;
 
-fn name_of(settings: &Settings, node: &NodeName) -> SlotName {
+pub(super) fn name_of(settings: &Settings, node: &NodeName) -> SlotName {
     SlotName::of(&settings.replication_slot_name, node, &settings.node_list)
 }
 
-/// Creates the slots that are missing, of the peers that `wants` picks.
-#[must_use]
-pub(super) fn missing(
+/// The slots that are missing, of the peers that `wants` picks.
+fn missing(
     settings: &Settings,
     cluster: &Cluster,
     slots: &[SlotRow],
     wants: impl Fn(&NodeName) -> bool,
+) -> Vec<MadeSlot> {
+    let peers = settings.peers(&cluster.local).filter(|peer| settings.uses_slots() && wants(peer));
+    let slot = |peer: &NodeName| MadeSlot { name: name_of(settings, peer), node: peer.clone() };
+    let exists = |name: &SlotName| slots.iter().any(|row| row.name == name.as_str());
+    peers.map(slot).filter(|slot| !exists(&slot.name)).collect()
+}
+
+fn create(missing: Vec<MadeSlot>) -> impl Iterator<Item = Step> {
+    missing.into_iter().map(|slot| Step::CreateSlot(slot.name))
+}
+
+/// Creates every slot that a server needs which has just become the primary.
+#[must_use]
+pub(super) fn of_a_new_primary(
+    settings: &Settings,
+    seen: &Observation,
+    cluster: &Cluster,
+    report: &PrimaryReport,
 ) -> Vec<Step> {
-    if !settings.uses_slots() {
-        return Vec::new();
-    }
-    settings
-        .peers(&cluster.local)
-        .filter(|peer| wants(peer))
-        .map(|peer| name_of(settings, peer))
-        .filter(|name| !slots.iter().any(|row| row.name == name.as_str()))
-        .map(Step::CreateSlot)
-        .collect()
+    let missing = missing(settings, cluster, &report.slots, |_| true);
+    let note = old_slots::note(settings, seen, cluster, &report.slots, &missing);
+    note.into_iter().chain(create(missing)).collect()
 }
 
 /// The slots of the peers that exist, and whose they are.
@@ -80,26 +92,31 @@ fn runs(node: &ClusterNode) -> bool {
 #[must_use]
 pub(super) fn of_a_primary(
     settings: &Settings,
+    seen: &Observation,
     cluster: &Cluster,
     report: &PrimaryReport,
 ) -> Vec<Step> {
+    let rows = &report.slots;
     let running = |peer: &NodeName| cluster.node(peer).is_some_and(runs);
-    let mut steps = useless(settings, cluster, &report.slots);
-    for (peer, name, row) in of_peers(settings, cluster, &report.slots) {
-        if row.active || row.lost {
-            continue;
-        }
+    let missing = missing(settings, cluster, rows, running);
+    let note = old_slots::note(settings, seen, cluster, rows, &missing);
+    let mut steps: Vec<Step> = note.into_iter().chain(useless(settings, cluster, rows)).collect();
+    steps.extend(old_slots::unneeded_on_a_primary(settings, seen, cluster, report));
+    let peers = of_peers(settings, cluster, rows).filter(|(.., row)| !row.lost);
+    let old = old_slots::of_ours(settings, seen, cluster, rows);
+    let old = old.map(|(slot, row)| (&slot.node, slot.name.clone(), row));
+    for (node, name, row) in peers.chain(old).filter(|(.., row)| !row.active) {
         let kept = retained(report.wal_end, row);
         let limit = settings.policy.slot_max_retained;
         let expires = settings.policy.slot_expire;
-        let idle = row.idle.filter(|idle| !expires.is_zero() && *idle > expires && !running(peer));
+        let idle = row.idle.filter(|idle| !expires.is_zero() && *idle > expires && !running(node));
         if limit > 0 && kept > limit {
             steps.push(Step::DropSlot(name, DropReason::TooMuch(kept)));
         } else if let Some(idle) = idle {
             steps.push(Step::DropSlot(name, DropReason::Expired(whole_seconds(idle))));
         }
     }
-    steps.extend(missing(settings, cluster, &report.slots, running));
+    steps.extend(create(missing));
     steps
 }
 
@@ -107,7 +124,7 @@ fn whole_seconds(time: Duration) -> Duration {
     Duration::from_secs(time.as_secs())
 }
 
-fn retained(end: Lsn, row: &SlotRow) -> u64 {
+pub(super) fn retained(end: Lsn, row: &SlotRow) -> u64 {
     row.restart_lsn.map_or(0, |from| end.bytes_since(from))
 }
 
@@ -121,15 +138,24 @@ pub(super) fn of_a_standby(
     cluster: &Cluster,
     report: &StandbyReport,
 ) -> Vec<Step> {
-    let mut steps = useless(settings, cluster, &report.slots);
+    let rows = &report.slots;
     let keeps = settings.policy.standby_slot_keep_size > 0 && report.slots_advance;
     let keep = match is_nearly_full(seen) {
         Some(_) => 0,
         None => settings.policy.standby_slot_keep_size,
     };
-    for (_, name, row) in of_peers(settings, cluster, &report.slots) {
+    // Most that one of the others keeps before it is moved on.
+    let most = keep.saturating_add(keep / 4);
+    // Who is not in node_list is never promoted, so that nobody will ask it for WAL.
+    let serves = keeps && settings.node_list.contains(&cluster.local);
+    let missing = missing(settings, cluster, rows, |_| serves);
+    let note = old_slots::note(settings, seen, cluster, rows, &missing);
+    let mut steps: Vec<Step> = note.into_iter().chain(useless(settings, cluster, rows)).collect();
+    let still = |row: &SlotRow| keeps && retained(report.replayed, row) <= most;
+    steps.extend(old_slots::unneeded_on_a_standby(settings, seen, cluster, rows, still));
+    for (_, name, row) in of_peers(settings, cluster, rows) {
         let kept = retained(report.replayed, row);
-        if row.active || row.lost || kept <= keep.saturating_add(keep / 4) {
+        if row.active || row.lost || kept <= most {
             continue;
         }
         steps.push(match keeps {
@@ -138,9 +164,7 @@ pub(super) fn of_a_standby(
             false => Step::DropSlot(name, DropReason::OnStandby(kept)),
         });
     }
-    if keeps {
-        steps.extend(missing(settings, cluster, &report.slots, |_| true));
-    }
+    steps.extend(create(missing));
     steps
 }
 
@@ -166,7 +190,10 @@ pub(super) fn concerns(
         let slot = largest.map(|row| (row.name.clone(), retained(report.wal_end, row)));
         concerns.push(Concern::DiskNearlyFull { free, slot });
     }
-    for (_, name, row) in of_peers(settings, cluster, &report.slots) {
+    let old = old_slots::of_ours(settings, seen, cluster, &report.slots);
+    let old = old.map(|(slot, row)| (slot.name.clone(), row));
+    let peers = of_peers(settings, cluster, &report.slots).map(|(_, name, row)| (name, row));
+    for (name, row) in peers.chain(old) {
         let kept = retained(report.wal_end, row);
         if limit > 0 && !row.active && kept > limit / 5 * 4 && kept <= limit {
             concerns.push(Concern::SlotKeeps(name, kept));

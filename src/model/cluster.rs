@@ -208,6 +208,7 @@ impl Cluster {
             | Step::RecoverAlone
             | Step::CheckpointPrimary(_)
             | Step::Rewind(..)
+            | Step::RecordSlots(_)
             | Step::CreateSlot(_)
             | Step::AdvanceSlot(..)
             | Step::DropSlot(..)

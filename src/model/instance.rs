@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::slot::MadeSlot;
 use super::wal::{Lsn, Timeline, WalLayout, WalPosition};
 
 /// The postmaster, proven from the process table.
@@ -289,6 +290,8 @@ pub struct Files {
     pub followed_in_this_life: bool,
     /// `PGSQL.rewind`: a `pg_rewind` of the agent has begun and not come to its end; what it says.
     pub rewinding: Option<String>,
+    /// `PGSQL.slots`: the slots that the agent has made here; `None`: it cannot be read.
+    pub made_slots: Option<Vec<MadeSlot>>,
 }
 
 /// `PGSQL.lock`.

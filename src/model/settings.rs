@@ -69,6 +69,23 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// Whether the agent's own connection is encrypted, in libpq's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SslMode {
+    /// Never.
+    Disable,
+    /// Only where the server insists.
+    Allow,
+    /// Unless the server cannot, or does not admit it.
+    Prefer,
+    /// Always.
+    Require,
+    /// Always, and the certificate comes from somebody who is trusted.
+    VerifyCa,
+    /// The same, and it is the host's.
+    VerifyFull,
+}
+
 /// The parameters of one resource. Empty texts mean "not set", as for the stock agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -108,6 +125,10 @@ pub struct Settings {
     pub monitor_user: String,
     /// Its password.
     pub monitor_password: Option<Secret>,
+    /// Whether the agent's connection over TCP is encrypted.
+    pub monitor_sslmode: SslMode,
+    /// File of those whose certificates are trusted; empty: `root.crt` where libpq looks for it.
+    pub monitor_sslrootcert: String,
     /// Statement that a monitored instance must answer.
     pub monitor_sql: String,
     /// Whether `monitor_sql` is the default statement.
@@ -192,6 +213,12 @@ impl Settings {
         self.tmpdir.join("PGSQL.followed")
     }
 
+    /// Returns the path of the list of slots that the agent has made on this server.
+    #[must_use]
+    pub fn slot_record(&self) -> PathBuf {
+        self.tmpdir.join("PGSQL.slots")
+    }
+
     /// Returns the path of the file that marks a data directory which `pg_rewind` has not finished. It
     /// stands beside a data directory that holds tmpdir, for `pg_rewind` removes what the primary lacks.
     #[must_use]
@@ -247,6 +274,8 @@ impl Settings {
             stop_escalate_in_slave: Duration::from_secs(90),
             monitor_user: String::new(),
             monitor_password: None,
+            monitor_sslmode: SslMode::Prefer,
+            monitor_sslrootcert: String::new(),
             monitor_sql: "select now();".into(),
             monitor_sql_is_default: true,
             check_wal_receiver: false,

@@ -39,11 +39,28 @@ impl SlotName {
         Self(head + &suffix)
     }
 
+    /// Reads a name that was written; `None`: PostgreSQL would not take it.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let fits = |c: char| matches!(c, 'a'..='z' | '0'..='9' | '_');
+        let right = (1..=LENGTH_MAX).contains(&text.len()) && text.chars().all(fits);
+        right.then(|| Self(text.to_owned()))
+    }
+
     /// Returns the name.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// A slot that the agent has made on this server, or found where it would have made one, and for whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MadeSlot {
+    /// Its name.
+    pub name: SlotName,
+    /// The node whose standby uses it.
+    pub node: NodeName,
 }
 
 impl fmt::Display for SlotName {
@@ -65,6 +82,10 @@ pub enum DropReason {
     Expired(Duration),
     /// It is the slot that this very node uses elsewhere: it came with a copy of another's files.
     Own,
+    /// Its node is not in `node_list` any more.
+    Left,
+    /// `replication_slot_name` was changed or removed since it was made, and its node does without it.
+    Replaced,
 }
 
 impl fmt::Display for DropReason {
@@ -93,6 +114,15 @@ impl fmt::Display for DropReason {
             Self::Own => {
                 write!(f, "it is for this node's own standby, which has no use for it here")
             }
+            Self::Left => write!(
+                f,
+                "the agent made it for a node that is not in node_list any more; if that node comes back, \
+                 it finds its WAL in an archive, or needs a new copy"
+            ),
+            Self::Replaced => write!(
+                f,
+                "the agent made it under another replication_slot_name, and its node does not need it any more"
+            ),
         }
     }
 }

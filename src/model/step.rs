@@ -2,7 +2,7 @@
 
 use super::concern::Concern;
 use super::node::NodeName;
-use super::slot::{DropReason, SlotName};
+use super::slot::{DropReason, MadeSlot, SlotName};
 use super::status::{DataStatus, InstanceStatus, PromotionScore, ReceiverStatus};
 use super::sync_names::SyncNames;
 use super::sync_quorum::SyncQuorum;
@@ -57,6 +57,8 @@ pub enum Step {
     Rewind(NodeName, String),
     /// End the WAL receiver's connection, so that it looks for the primary anew.
     RestartReceiver,
+    /// Note which slots of this server the agent has made.
+    RecordSlots(Vec<MadeSlot>),
     /// Create a replication slot that keeps WAL from now on.
     CreateSlot(SlotName),
     /// Let a replication slot keep WAL from here on only.
@@ -116,6 +118,7 @@ impl Step {
             | Self::CheckpointPrimary(_)
             | Self::Rewind(..)
             | Self::RestartReceiver
+            | Self::RecordSlots(_)
             | Self::CreateSlot(_)
             | Self::AdvanceSlot(..)
             | Self::DropSlot(..)
@@ -159,6 +162,7 @@ impl Step {
             Self::RecoverAlone => "Can't recover in single-user mode",
             Self::CheckpointPrimary(_) => "Can't have the primary write a checkpoint",
             Self::Rewind(..) => "Can't rewind",
+            Self::RecordSlots(_) => "Can't note the replication slots in PGSQL.slots",
             Self::CreateSlot(_) => "PostgreSQL can't create replication_slot",
             Self::AdvanceSlot(..) => "Can't move the replication slot on",
             Self::DropSlot(..) => "Can't drop the replication slot",

@@ -3,7 +3,7 @@
 use log::debug;
 
 use crate::model::instance::{Files, Lock};
-use crate::postgres::{followed_file, lock_file, rewind, standby, sync_file};
+use crate::postgres::{followed_file, lock_file, rewind, slot_record, standby, sync_file};
 use crate::world::World;
 
 /// Reads them.
@@ -35,6 +35,10 @@ pub(super) fn files(world: &World) -> Files {
         standby_mark: world
             .version
             .is_some_and(|version| standby::has_mark(settings, user, version).unwrap_or(false)),
+        made_slots: match replication {
+            true => slot_record::read(settings, user).inspect_err(complain).ok(),
+            false => None,
+        },
         locked_in_this_life: replication && lock_file::is_of_this_life(settings, user),
         followed_in_this_life: replication && followed_file::is_of_this_life(settings, user),
     }

@@ -128,7 +128,7 @@ impl Parameter {
 }
 
 /// Every parameter, in the order of the meta-data: the stock agent's, then our own.
-pub static ALL: [&Parameter; 41] = [
+pub static ALL: [&Parameter; 43] = [
     &instance::PGCTL,
     &instance::START_OPT,
     &instance::CTL_OPT,
@@ -170,6 +170,8 @@ pub static ALL: [&Parameter; 41] = [
     &policy::STANDBY_SLOT_KEEP_SIZE,
     &policy::SLOT_MAX_RETAINED,
     &policy::SLOT_EXPIRE,
+    &instance::MONITOR_SSLMODE,
+    &instance::MONITOR_SSLROOTCERT,
 ];
 
 /// Finds a parameter by name.

@@ -76,6 +76,8 @@ impl<'a> Reader<'a> {
             stop_escalate_in_slave: self.seconds(&r::STOP_ESCALATE_IN_SLAVE),
             monitor_user,
             monitor_password: self.secret(&i::MONITOR_PASSWORD),
+            monitor_sslmode: self.ssl_mode(),
+            monitor_sslrootcert: self.text(&i::MONITOR_SSLROOTCERT),
             monitor_sql_is_default: monitor_sql == i::MONITOR_SQL.default,
             monitor_sql,
             check_wal_receiver: self.boolean(&r::CHECK_WAL_RECEIVER),

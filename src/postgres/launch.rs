@@ -22,6 +22,31 @@ const EXEC: Duration = Duration::from_secs(2);
 /// How long process 1 may take to reap a dead postmaster.
 const REAPING: Duration = Duration::from_secs(5);
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
+/// What the server, and the programs that it runs, do not get of the agent's environment: the cluster's and
+/// systemd's own, users and passwords. The rest reaches them, as it does from the shell agent: an
+/// archive_command may rely on what the administrator has put into Pacemaker's environment.
+const NOT_FOR_THE_SERVER: [&str; 20] = [
+    "OCF_",
+    "PCMK_",
+    "HA_",
+    "CRM_",
+    "CIB_",
+    "NOTIFY_SOCKET",
+    "LISTEN_",
+    "WATCHDOG_",
+    "INVOCATION_ID",
+    "JOURNAL_STREAM",
+    "MAINPID",
+    "PGUSER",
+    "PGPASSWORD",
+    "PGPORT",
+    "LD_LIBRARY_PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "LANG",
+    "LC_",
+];
 /// `pglibs` when it says nothing.
 const LIBRARIES_DEFAULT: &str = "/usr/lib";
 
@@ -107,7 +132,8 @@ fn prepare_statistics(settings: &Settings, user: &User) -> Result<(), PostgresEr
 /// `pg_ctl` fails; that the server itself ends is seen afterwards.
 pub fn launch(settings: &Settings, user: &User, deadline: Instant) -> Result<(), PostgresError> {
     await_reaping(settings, user, deadline);
-    pg_ctl(settings, user, deadline)
+    pg_ctl(settings, deadline)
+        .inherit_all_but(&NOT_FOR_THE_SERVER)
         .args(control_words(settings)?)
         .arg("-D")
         .arg(&settings.pgdata)
@@ -116,7 +142,7 @@ pub fn launch(settings: &Settings, user: &User, deadline: Instant) -> Result<(),
         .arg("-o")
         .arg(server_options(settings))
         .args(["-W", "start"])
-        .run()?;
+        .run_in_session(user)?;
     log::info!("PostgreSQL start command sent.");
     await_process(settings, user, deadline)
 }
@@ -126,7 +152,8 @@ pub fn launch(settings: &Settings, user: &User, deadline: Instant) -> Result<(),
 /// # Errors
 /// `pg_ctl` fails.
 pub fn promote(settings: &Settings, user: &User, deadline: Instant) -> Result<(), PostgresError> {
-    pg_ctl(settings, user, deadline)
+    pg_ctl(settings, deadline)
+        .as_user(user)
         .arg("-D")
         .arg(&settings.pgdata)
         .args(["-W", "promote"])
@@ -135,12 +162,10 @@ pub fn promote(settings: &Settings, user: &User, deadline: Instant) -> Result<()
     Ok(())
 }
 
-fn pg_ctl(settings: &Settings, user: &User, deadline: Instant) -> Command {
+fn pg_ctl(settings: &Settings, deadline: Instant) -> Command {
     let command = Command::new(&settings.pgctl)
         .current_dir(&settings.pgdata)
-        .as_user(user)
         .detached()
-        .inherit(&["PG_OOM_ADJUST_", "TZ"])
         .env("PGPORT", settings.pgport.to_string())
         .deadline(deadline);
     with_libraries(command, settings)

@@ -29,6 +29,8 @@ pub(super) enum Status {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PidFile {
     pub(super) pid: i32,
+    /// When the postmaster started, in seconds since 1970, by the clock of that moment.
+    pub(super) started: Option<u64>,
     pub(super) port: Option<u16>,
     /// Directory of the first Unix socket; `None`: not written yet, or no such socket.
     pub(super) socket_directory: Option<PathBuf>,
@@ -56,8 +58,9 @@ impl PidFile {
         };
         // A stand-alone server writes its number with a minus sign.
         let pid: i32 = line(1)?.parse().ok()?;
+        let started = line(3).and_then(|started| started.parse().ok());
         let port = line(4).and_then(|port| port.parse().ok());
-        Some(Self { pid: pid.checked_abs()?, port, socket_directory, status })
+        Some(Self { pid: pid.checked_abs()?, started, port, socket_directory, status })
     }
 }
 
@@ -72,6 +75,7 @@ mod tests {
     fn every_stage_of_the_file_is_understood() {
         let full = PidFile::parse(FULL).expect("parsed");
         assert_eq!((full.pid, full.port), (4711, Some(5432)));
+        assert_eq!(full.started, Some(1_700_000_000));
         assert_eq!(full.socket_directory, Some("/var/run/postgresql".into()));
         assert_eq!(full.status, Status::Open);
         for (lines, status) in [(1, Status::Starting), (4, Status::Starting), (7, Status::Unsaid)] {

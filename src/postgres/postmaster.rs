@@ -1,28 +1,24 @@
 //! The postmaster and its children: proof of life, and signals.
 //!
-//! A process counts when it runs a server's program in the data directory. A number in
-//! `postmaster.pid` alone proves nothing, and its absence neither.
+//! Which processes are the server's is `server_process`'s business.
 
 use std::io;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
 use super::PostgresError;
 use super::pid_file::{PidFile, Status};
+use super::server_process::{is_child_by_title, is_hidden, named_by, servers};
 use crate::model::instance::{DataDirectory, Postmaster};
 use crate::model::settings::Settings;
 use crate::model::step::ShutdownMode;
 use crate::system::SystemError;
-use crate::system::identity::{User, acting_as_root, as_user};
+use crate::system::identity::{User, as_user};
 use crate::system::pause::pause;
 use crate::system::process::Process;
 
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
-
-/// What the children call themselves, `init_ps_display()` in `src/backend/utils/misc/ps_status.c`.
-const CHILD_TITLE: &str = "postgres: ";
 
 /// Tells how the data directory is.
 #[must_use]
@@ -49,6 +45,7 @@ pub fn find(settings: &Settings, user: &User) -> Result<Postmaster, PostgresErro
             Postmaster::Running { pid: process.pid, held }
         }
         Found::Processes(orphans) => match orphans.len() {
+            0 if is_hidden(settings, user) => Postmaster::Unknown,
             0 => Postmaster::Absent,
             count => Postmaster::Orphans { count },
         },
@@ -62,9 +59,7 @@ enum Found {
 }
 
 fn look(settings: &Settings, user: &User) -> Result<Found, SystemError> {
-    if let Ok(Some(file)) = PidFile::read(settings, user)
-        && let Some(process) = as_user(user, || named_by(&file, settings))?
-    {
+    if let Some(process) = named_by(settings, user)? {
         return Ok(Found::Postmaster(process));
     }
     let processes = servers(settings, user)?;
@@ -75,65 +70,6 @@ fn look(settings: &Settings, user: &User) -> Result<Found, SystemError> {
         Some(process) => Found::Postmaster(process.clone()),
         None => Found::Processes(processes),
     })
-}
-
-/// Returns the process that the file names, if it is a postmaster of this directory.
-fn named_by(file: &PidFile, settings: &Settings) -> Option<Process> {
-    Process::read(file.pid).filter(|process| {
-        is_server(process) && !is_child_by_title(process) && process.uses(&settings.pgdata)
-    })
-}
-
-/// Finds every server process of the data directory.
-///
-/// It looks as the database user: a container's root may not see the directory of other users'
-/// processes, but everyone may see his own.
-fn servers(settings: &Settings, user: &User) -> Result<Vec<Process>, SystemError> {
-    let found = as_user(user, || match Process::using_directory(&settings.pgdata)? {
-        Some(processes) => Ok(processes),
-        None => Process::all().map(|all| started_for(settings, &all)),
-    })?;
-    let mut processes = found?;
-    processes.retain(is_server);
-    if processes.is_empty() && acting_as_root() {
-        // The server may belong to another user than the parameter says now.
-        return running_in(&settings.pgdata);
-    }
-    Ok(processes)
-}
-
-/// Finds every server process in this directory, whoever owns it, as far as the caller may see.
-///
-/// # Errors
-/// The process table cannot be read.
-pub fn running_in(pgdata: &Path) -> Result<Vec<Process>, SystemError> {
-    let mut processes = Process::using_directory(pgdata)?.unwrap_or_default();
-    processes.retain(is_server);
-    Ok(processes)
-}
-
-/// Finds the postmaster by its command line, and its children: all that is left to go by when the
-/// data directory was moved away or its file system unmounted under a running server.
-fn started_for(settings: &Settings, all: &[Process]) -> Vec<Process> {
-    let option = format!(" -D {} ", settings.pgdata.display());
-    let leads = |process: &&Process| {
-        is_server(process)
-            && !is_child_by_title(process)
-            && format!("{} ", process.title).contains(&option)
-    };
-    let postmasters: Vec<i32> = all.iter().filter(leads).map(|process| process.pid).collect();
-    let belongs = |process: &&Process| {
-        postmasters.contains(&process.pid) || postmasters.contains(&process.parent)
-    };
-    all.iter().filter(belongs).cloned().collect()
-}
-
-fn is_server(process: &Process) -> bool {
-    matches!(process.executable.as_deref(), Some("postgres" | "postmaster"))
-}
-
-fn is_child_by_title(process: &Process) -> bool {
-    process.title.starts_with(CHILD_TITLE)
 }
 
 /// Tells whether a WAL receiver runs, for servers that cannot tell (before 9.6).

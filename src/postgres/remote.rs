@@ -1,7 +1,7 @@
 //! The primary, as a returning node asks it: with `psql`, the way the node's own standby would connect.
 //!
-//! `psql` rather than the agent's connection, for that one speaks no TLS and not the replication
-//! protocol. Secrets go by the environment, never onto the command line.
+//! `psql` rather than the agent's connection, for that one does not speak the replication protocol; the
+//! `sslmode` and certificates of `primary_conninfo_opt` hold for it. Secrets go by the environment, never onto the command line.
 
 use std::time::{Duration, Instant};
 

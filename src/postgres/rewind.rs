@@ -141,12 +141,12 @@ pub fn recover_alone(
     log::info!("Recovering in single-user mode, which pg_rewind needs.");
     let server = Command::new(settings.pgctl.with_file_name("postgres"));
     let config = format!("config_file={}", settings.config.display());
-    launch::with_libraries(server.as_user(user), settings)
+    launch::with_libraries(server, settings)
         .current_dir(&settings.pgdata)
         .deadline(deadline)
         .args(["--single", "-D"])
         .arg(&settings.pgdata)
         .args(["-c", &config, "-c", "synchronous_standby_names=", "template1"])
-        .run()?;
+        .run_in_session(user)?;
     Ok(())
 }

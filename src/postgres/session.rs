@@ -5,6 +5,8 @@
 //! questions of one action. What is asked, and how rows are read, is in `statements`.
 
 mod connection;
+mod tls;
+mod verifier;
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +16,7 @@ use tokio::time::timeout_at;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Error, SimpleQueryMessage};
 
-use self::connection::{Connection, Door, Role, config, doors, establish};
+use self::connection::{Connection, Door, Failed, Role, config, doors, reach};
 use super::statements::{self, Row};
 use super::trouble::{Trouble, broke, describe};
 use super::version::Version;
@@ -244,12 +246,12 @@ impl Session {
     }
 
     fn connect_anew(&mut self, role: Role, door: &Door, deadline: Instant) -> Result<(), Trouble> {
-        let config = config(&self.settings, &self.user, door, deadline);
+        let (config, ways) = config(&self.settings, &self.user, door, deadline);
         let Some(runtime) = &self.runtime else { return Err(Trouble::Silent("no runtime".into())) };
         // The server's `peer` method asks the kernel for the effective user at connect.
         let connected = as_user(&self.user, || {
             runtime.block_on(async {
-                timeout_at(deadline.into(), establish(&config, &door.user)).await
+                timeout_at(deadline.into(), reach(&config, &ways, &door.user)).await
             })
         });
         match connected {
@@ -257,7 +259,8 @@ impl Session {
                 *self.slot_mut(role) = Some(connection);
                 Ok(())
             }
-            Ok(Ok(Err(error))) => Err(self.trouble(&error)),
+            Ok(Ok(Err(Failed::During(error)))) => Err(self.trouble(&error)),
+            Ok(Ok(Err(Failed::Before(why)))) => Err(Trouble::Refused(Refusal::Other(why))),
             Ok(Err(_)) => Err(Trouble::Silent("the server does not answer a connection".into())),
             Err(error) => Err(Trouble::Refused(Refusal::Other(error.to_string()))),
         }

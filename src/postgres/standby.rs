@@ -101,8 +101,10 @@ impl Standby<'_> {
                 line(name, value);
             }
         }
-        // Another standby holds no slot for this one, nor does the primary for a node outside of node_list.
-        if settings.uses_slots() && self.primary.is_none() && settings.lists(self.local) {
+        // Another standby holds no slot for this one, nor does the primary for a node outside of node_list;
+        // a primary that the cluster knows nothing of has the slots that its administrator made.
+        let is_listed = !settings.is_replication() || settings.lists(self.local);
+        if settings.uses_slots() && self.primary.is_none() && is_listed {
             let prefix = &settings.replication_slot_name;
             line(
                 "primary_slot_name",

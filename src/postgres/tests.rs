@@ -57,8 +57,13 @@ impl Fake {
     }
 
     pub(super) fn write_pid(&self, pid: i32) {
+        self.write_pid_of(pid, 1_700_000_000);
+    }
+
+    /// Writes `postmaster.pid` as a server that started then, in seconds since 1970.
+    pub(super) fn write_pid_of(&self, pid: i32, started: u64) {
         let path = self.pgdata().join("postmaster.pid");
-        fs::write(&path, format!("{pid}\n{}\n1700000000\n", self.pgdata().display()))
+        fs::write(&path, format!("{pid}\n{}\n{started}\n", self.pgdata().display()))
             .expect("write");
         chown(&path, Some(self.user.uid), Some(self.user.gid)).expect("chown");
     }

@@ -56,6 +56,7 @@ impl Trouble {
                     Status::Open | Status::Unsaid => Refusal::Other(describe(error)),
                 })
             }
+            (Some(_), _) if is_distrust(error) => Self::Refused(Refusal::Other(describe(error))),
             // What the server asks for, a password or a method, the client does not have.
             (None, _) if !error.is_closed() => Self::Denied(describe(error)),
             (Some(_) | None, _) => Self::Silent(describe(error)),
@@ -99,6 +100,13 @@ pub(super) fn broke(error: &Error) -> bool {
         SqlState::DATABASE_DROPPED,
     ];
     error.is_closed() || error.code().map_or(io_kind(error).is_some(), |code| lost.contains(code))
+}
+
+/// Tells whether the two could not agree on encryption, or the server's certificate is not believed: the
+/// server answers.
+fn is_distrust(error: &Error) -> bool {
+    let source = std::error::Error::source(error).and_then(|e| e.downcast_ref::<io::Error>());
+    source.and_then(io::Error::get_ref).is_some_and(|inner| inner.is::<rustls::Error>())
 }
 
 fn io_kind(error: &Error) -> Option<io::ErrorKind> {

@@ -3,6 +3,7 @@
 //! No shell, no inherited environment, and no program outlives its deadline.
 
 mod running;
+mod session;
 #[cfg(test)]
 mod tests;
 
@@ -91,7 +92,7 @@ pub struct Output {
 }
 
 /// A program to be started.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Command {
     program: PathBuf,
     arguments: Vec<OsString>,
@@ -145,6 +146,16 @@ impl Command {
             key.to_str().is_some_and(|key| prefixes.iter().any(|prefix| key.starts_with(prefix)))
         };
         self.environment.extend(std::env::vars_os().filter(ours));
+        self
+    }
+
+    /// Passes on our own environment, but for the variables whose name begins like one of these.
+    #[must_use]
+    pub fn inherit_all_but(mut self, prefixes: &[&str]) -> Self {
+        let others = |(key, _): &(OsString, OsString)| {
+            key.to_str().is_some_and(|key| !prefixes.iter().any(|prefix| key.starts_with(prefix)))
+        };
+        self.environment.extend(std::env::vars_os().filter(others));
         self
     }
 

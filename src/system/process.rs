@@ -6,9 +6,14 @@ use std::path::Path;
 
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
+use nix::time::{ClockId, clock_gettime};
 use nix::unistd::Pid;
 
 use super::SystemError;
+
+/// `USER_HZ`, in which `/proc` counts, is 100 on every architecture that PostgreSQL and Pacemaker are
+/// packaged for.
+const TICKS_PER_SECOND: u64 = 100;
 
 /// A live process; a zombie is none.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +49,36 @@ impl Process {
             executable: executable.and_then(|path| executable_name(&path)),
             title: String::from_utf8_lossy(&title).replace('\0', " ").trim_end().to_owned(),
         })
+    }
+
+    /// Returns the user as whom it acts; `None`: it is gone.
+    #[must_use]
+    pub fn user(&self) -> Option<u32> {
+        // Real, effective, saved and file system user.
+        status_line(self.pid, "Uid:")?.split_whitespace().nth(1)?.parse().ok()
+    }
+
+    /// Returns the number that it has in its own process namespace, where it may be a container's.
+    #[must_use]
+    pub fn inner_number(&self) -> Option<i32> {
+        status_line(self.pid, "NSpid:")?.split_whitespace().last()?.parse().ok()
+    }
+
+    /// Returns when it started, in seconds since 1970, by the clock of today.
+    #[must_use]
+    pub fn started(&self) -> Option<u64> {
+        let now = clock_gettime(ClockId::CLOCK_REALTIME).ok()?;
+        let running = clock_gettime(ClockId::CLOCK_BOOTTIME).ok()?;
+        let started = i64::try_from(self.start_ticks / TICKS_PER_SECOND).ok()?;
+        u64::try_from(now.tv_sec() - running.tv_sec() + started).ok()
+    }
+
+    /// Tells whether it sees the same file systems as this process (mount_namespaces(7)).
+    #[must_use]
+    pub fn sees_our_mounts(&self) -> bool {
+        let theirs = fs::read_link(format!("/proc/{}/ns/mnt", self.pid));
+        theirs
+            .is_ok_and(|theirs| fs::read_link("/proc/self/ns/mnt").is_ok_and(|ours| ours == theirs))
     }
 
     /// Tells whether the process works in this directory.
@@ -125,12 +160,38 @@ fn numbers() -> Result<impl Iterator<Item = i32>, SystemError> {
         .filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok()))
 }
 
+/// Returns the file that a process runs, by device and inode; `None`: it may not be seen.
+#[must_use]
+pub fn program_of(pid: i32) -> Option<(u64, u64)> {
+    identity(Path::new(&format!("/proc/{pid}/exe")))
+}
+
+/// Returns the directory in which a process works, by device and inode.
+///
+/// # Errors
+/// The process is gone, or may not be seen into.
+pub fn directory_of(pid: i32) -> std::io::Result<(u64, u64)> {
+    fs::metadata(format!("/proc/{pid}/cwd")).map(|metadata| (metadata.dev(), metadata.ino()))
+}
+
+/// Returns the owner of a directory.
+#[must_use]
+pub fn owner_of(directory: &Path) -> Option<u32> {
+    fs::metadata(directory).ok().map(|metadata| metadata.uid())
+}
+
+/// Returns what stands behind a word in `/proc/<pid>/status`.
+fn status_line(pid: i32, word: &str) -> Option<String> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    status.lines().find_map(|line| line.strip_prefix(word)).map(str::to_owned)
+}
+
 fn identity(directory: &Path) -> Option<(u64, u64)> {
     fs::metadata(directory).ok().map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
 fn works_in(pid: i32, directory: (u64, u64)) -> bool {
-    identity(Path::new(&format!("/proc/{pid}/cwd"))) == Some(directory)
+    directory_of(pid).is_ok_and(|works_in| works_in == directory)
 }
 
 /// Takes the file's name; a program that an upgrade replaced carries " (deleted)".

@@ -10,6 +10,7 @@ mod isolated;
 mod kinship;
 mod monitor;
 mod notify;
+mod old_slots;
 mod out_of_time;
 mod promote;
 mod properties;

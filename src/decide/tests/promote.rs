@@ -40,8 +40,9 @@ fn promote_records_the_others_before_it_touches_the_server() {
     let (steps, end) = scene.run(Action::Promote);
     let slots = steps.iter().filter(|step| matches!(step, Step::CreateSlot(_))).count();
     assert_eq!(slots, 2);
+    assert!(matches!(&steps[0], Step::RecordSlots(made) if made.len() == slots), "{steps:?}");
     assert_eq!(
-        steps[slots..],
+        steps[1 + slots..],
         [
             Step::SetScore(node("pm02"), PromotionScore::PROMOTE_ME),
             Step::SetStatus(node("pm02"), InstanceStatus::Primary),

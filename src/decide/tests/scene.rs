@@ -106,6 +106,7 @@ impl Scene {
                 locked_in_this_life: false,
                 followed_in_this_life: false,
                 rewinding: None,
+                made_slots: Some(Vec::new()),
             },
             cluster: ClusterView::Seen(cluster),
             evidence: None,
@@ -268,6 +269,7 @@ impl Scene {
                     }
                 }
             }
+            Step::RecordSlots(made) => self.seen.files.made_slots = Some(made.clone()),
             Step::CreateSlot(name) => self.slots().push(slot(name.as_str(), Some(END))),
             Step::DropSlot(name, _) => self.slots().retain(|row| row.name != name.as_str()),
             Step::AdvanceSlot(name, to) => {

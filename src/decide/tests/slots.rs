@@ -16,7 +16,7 @@ fn name(scene: &Scene, of: &str) -> SlotName {
     SlotName::of("s", &node(of), &scene.settings.node_list)
 }
 
-fn changes(steps: Vec<Step>) -> Vec<Step> {
+pub(super) fn changes(steps: Vec<Step>) -> Vec<Step> {
     let of_slots = |step: &Step| {
         matches!(step, Step::CreateSlot(_) | Step::DropSlot(..) | Step::AdvanceSlot(..))
     };

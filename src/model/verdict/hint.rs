@@ -39,7 +39,7 @@ impl Failure {
                  logfile) says whether the address is not this node's or the port is taken"
             )),
             Self::NotAccepting(_) => Some(
-                "check monitor_user, monitor_password and pgdb, and see the server's log file \
+                "check monitor_user, monitor_password, monitor_sslmode and pgdb, and see the server's log file \
                  (parameter logfile)"
                     .into(),
             ),

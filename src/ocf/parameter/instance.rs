@@ -75,7 +75,8 @@ pub static PGHOST: Parameter = Parameter::new(
     "Address of the server",
     "Host name or address at which the server is made to listen, and through which the agent \
      connects to it. When it is empty, the server's own listen_addresses stays in force and the \
-     agent uses the Unix socket (see socketdir), which is recommended.",
+     agent uses the Unix socket (see socketdir), which is recommended. See monitor_sslmode for \
+     encryption.",
 );
 
 /// `pgport`
@@ -122,6 +123,32 @@ pub static MONITOR_PASSWORD: Parameter = Parameter::new(
     "Password of monitor_user",
     "Password of monitor_user, which has to be set as well. Everybody who may read the cluster \
      configuration can read it: prefer the .pgpass file of pgdba or peer authentication.",
+);
+
+/// `monitor_sslmode`, which the stock agent leaves to libpq.
+pub static MONITOR_SSLMODE: Parameter = Parameter::new(
+    "monitor_sslmode",
+    Kind::Word,
+    "prefer",
+    Scope::Always,
+    "Encryption of the agent's connection over TCP",
+    "libpq's sslmode for the agent's own connection, when pghost is set; a Unix socket is never \
+     encrypted. disable: never. allow: only where the server insists. prefer: unless the server \
+     cannot, or does not admit it. require: always. verify-ca: always, and the server's certificate \
+     must come from a root certificate in monitor_sslrootcert. verify-full: the same, and it must be \
+     that of pghost. As with libpq, a root certificate that is there is used in every mode, and a \
+     certificate of pgdba's own is taken from .postgresql/postgresql.crt and postgresql.key.",
+);
+
+/// `monitor_sslrootcert`
+pub static MONITOR_SSLROOTCERT: Parameter = Parameter::new(
+    "monitor_sslrootcert",
+    Kind::Text,
+    "",
+    Scope::Always,
+    "Root certificates for monitor_sslmode",
+    "File of the root certificates that the server's certificate is checked against (PEM). When it is \
+     empty, .postgresql/root.crt in the home directory of pgdba, if that is there.",
 );
 
 /// `monitor_sql`

@@ -57,6 +57,8 @@ fn the_parameters_are_those_of_the_stock_agent_and_then_ours() {
             ("standby_slot_keep_size", "string", "1GB"),
             ("slot_max_retained", "string", "0"),
             ("slot_expire", "integer", "0"),
+            ("monitor_sslmode", "string", "prefer"),
+            ("monitor_sslrootcert", "string", ""),
         ]
     );
     assert!(ALL.iter().all(|row| !row.required && !row.unique));

@@ -3,14 +3,18 @@
 use std::path::Path;
 use std::time::Instant;
 
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
-use tokio_postgres::{Client, Config, Error, NoTls};
+use tokio_postgres::config::SslMode;
+use tokio_postgres::{Client, Config, Error, NoTls, Socket};
+
+use super::tls::{Way, is_barred, ways};
 
 use crate::model::settings::Settings;
 use crate::postgres::password_file::{self, Key};
 use crate::postgres::pid_file::PidFile;
 use crate::postgres::version::Version;
-use crate::system::identity::User;
+use crate::system::identity::{User, as_user};
 
 /// The name under which the agent's connections appear in `pg_stat_activity`.
 const APPLICATION_NAME: &str = "pgsql-ha";
@@ -65,8 +69,13 @@ pub(super) struct Connection {
     pub(super) driver: JoinHandle<()>,
 }
 
-/// Says how to enter by this door.
-pub(super) fn config(settings: &Settings, owner: &User, door: &Door, deadline: Instant) -> Config {
+/// Says how to enter by this door, and in which ways it can be reached.
+pub(super) fn config(
+    settings: &Settings,
+    owner: &User,
+    door: &Door,
+    deadline: Instant,
+) -> (Config, Vec<Way>) {
     let Door { host, user } = door;
     let mut config = Config::new();
     config.user(user).dbname(&settings.pgdb).port(settings.pgport);
@@ -83,7 +92,9 @@ pub(super) fn config(settings: &Settings, owner: &User, door: &Door, deadline: I
     if let Some(password) = password {
         config.password(password.reveal());
     }
-    config
+    let ways = as_user(owner, || ways(settings, owner, host));
+    let ways = ways.unwrap_or_else(|error| vec![Way::Impossible(error.to_string())]);
+    (config, ways)
 }
 
 /// Returns the host, or the directory of the Unix socket.
@@ -108,9 +119,75 @@ fn socket_directory(settings: &Settings, owner: &User) -> String {
     SOCKET_DIRECTORIES.into_iter().find(present).unwrap_or(usual).to_owned()
 }
 
-/// Connects; the caller keeps the time.
-pub(super) async fn establish(config: &Config, user: &str) -> Result<Connection, Error> {
-    let (client, connection) = config.connect(NoTls).await?;
+/// Connects in the first way that the server admits; the caller keeps the time. Where it admits none, what
+/// became of the encrypted one is told.
+pub(super) async fn reach(config: &Config, ways: &[Way], user: &str) -> Result<Connection, Failed> {
+    let mut told: Option<Failed> = None;
+    for (number, way) in ways.iter().enumerate() {
+        let failed = match establish(config, way, user).await {
+            Ok(connection) => return Ok(connection),
+            Err(failed) if !failed.is_barred() => return Err(failed),
+            Err(failed) => failed,
+        };
+        if number == 0 || !way.is_plain() {
+            told = Some(failed);
+        }
+    }
+    Err(told.unwrap_or_else(|| Failed::Before("there is no way to connect".into())))
+}
+
+/// Connects in one way.
+async fn establish(config: &Config, way: &Way, user: &str) -> Result<Connection, Failed> {
+    let mut config = config.clone();
+    match way {
+        Way::Plain => {
+            config.ssl_mode(SslMode::Disable);
+            let (client, connection) = config.connect(NoTls).await?;
+            Ok(open(client, connection, user))
+        }
+        Way::Encrypted(mode, connector) => {
+            config.ssl_mode(*mode);
+            let (client, connection) = config.connect(connector.clone()).await?;
+            Ok(open(client, connection, user))
+        }
+        Way::Impossible(why) => Err(Failed::Before(why.clone())),
+    }
+}
+
+/// Why there is no connection.
+#[derive(Debug)]
+pub(super) enum Failed {
+    /// Nothing was tried.
+    Before(String),
+    /// The conversation failed.
+    During(Error),
+}
+
+impl Failed {
+    /// Tells whether another way may do better.
+    fn is_barred(&self) -> bool {
+        match self {
+            Self::Before(_) => true,
+            Self::During(error) => is_barred(error),
+        }
+    }
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self::During(error)
+    }
+}
+
+/// Lets a connection work.
+fn open<S>(
+    client: Client,
+    connection: tokio_postgres::Connection<Socket, S>,
+    user: &str,
+) -> Connection
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let version = connection.parameter("server_version").and_then(Version::parse);
     let driver = tokio::spawn(async {
         if let Err(error) = connection.await {
@@ -119,5 +196,5 @@ pub(super) async fn establish(config: &Config, user: &str) -> Result<Connection,
     });
     // Every server tells its version; what is asked of an unknown one is the newest form.
     let version = version.unwrap_or(Version::new(u32::MAX, 0));
-    Ok(Connection { user: user.to_owned(), client, version, driver })
+    Connection { user: user.to_owned(), client, version, driver }
 }

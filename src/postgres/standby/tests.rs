@@ -38,6 +38,8 @@ primary_slot_name = 's_pm_01'
     let old = text(&settings(), Version::new(11, 0), Some("pm02"));
     assert!(old.contains("host=pm02 port"));
     assert!(old.contains("standby_mode = 'on'\n"));
+    let alone = Settings { rep_mode: ReplicationMode::Slave, node_list: Vec::new(), ..settings() };
+    assert!(text(&alone, Version::new(15, 0), None).contains("primary_slot_name = 's_pm_01'"));
     let bare = settings_in(Path::new("/data"));
     let bare = text(&bare, Version::new(12, 0), Some("x y"));
     assert!(bare.contains("'host=''x y'' port=5432 user=postgres application_name=pm-01'\n"));

@@ -5,6 +5,7 @@ mod receiver;
 mod rights;
 mod slots;
 mod targets;
+mod tls;
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use pgsql_ha::model::instance::{ControlState, Lock};
+use pgsql_ha::model::slot::MadeSlot;
 use pgsql_ha::model::sync_names::SyncNames;
 
 use crate::wal::Wal;
@@ -36,6 +37,8 @@ pub struct Disk {
     /// `PGSQL.followed`, of the present life.
     pub followed_in_this_life: bool,
     pub slots: BTreeSet<String>,
+    /// `PGSQL.slots`.
+    pub made_slots: Vec<MadeSlot>,
 }
 
 impl Disk {
@@ -51,6 +54,7 @@ impl Disk {
             locked_in_this_life: false,
             followed_in_this_life: false,
             slots: BTreeSet::new(),
+            made_slots: Vec::new(),
         }
     }
 }

@@ -75,6 +75,10 @@ pub fn execute(
             world.hosts[id].disk.lock = None;
             Ok(())
         }
+        Step::RecordSlots(made) => {
+            world.hosts[id].disk.made_slots.clone_from(made);
+            Ok(())
+        }
         Step::CreateSlot(slot) => match world.hosts[id].server.accepts() {
             true => {
                 world.hosts[id].disk.slots.insert(slot.as_str().to_owned());

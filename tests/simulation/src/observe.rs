@@ -199,6 +199,7 @@ fn files(world: &World, id: HostId) -> Files {
         locked_in_this_life: disk.lock.is_some() && disk.locked_in_this_life,
         followed_in_this_life: disk.followed_in_this_life,
         rewinding: None,
+        made_slots: Some(disk.made_slots.clone()),
     }
 }
 
