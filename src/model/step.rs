@@ -43,6 +43,8 @@ pub enum Step {
     Launch,
     /// Stop the server.
     Shutdown(ShutdownMode),
+    /// Let replay go on that somebody has paused: before PostgreSQL 13 a promotion would wait for that.
+    ResumeReplay,
     /// End standby mode (`pg_ctl promote`).
     PromoteServer,
     /// Receive WAL from this node, at this host, rather than from `master_ip`, until it is changed back.
@@ -117,6 +119,7 @@ impl Step {
             | Self::Reload
             | Self::Launch
             | Self::Shutdown(_)
+            | Self::ResumeReplay
             | Self::PromoteServer
             | Self::FollowPeer(..)
             | Self::CreateLock(_)
@@ -164,6 +167,7 @@ impl Step {
             Self::Reload => "Can't reload configuration file",
             Self::Launch => "Can't start PostgreSQL",
             Self::Shutdown(_) => "Can't stop PostgreSQL",
+            Self::ResumeReplay => "Can't resume the replay of WAL",
             Self::PromoteServer => "Can't promote PostgreSQL",
             Self::RestartReceiver => "Can't end the WAL receiver's connection",
             Self::FollowPeer(..) => "Can't fetch WAL from another standby",

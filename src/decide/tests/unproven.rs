@@ -143,7 +143,7 @@ fn unproven_data_is_asked_about_until_it_is_proven_and_follows_then() {
     let places: Vec<_> = order.iter().map(place).collect();
     assert!(places.is_sorted() && places[0].is_some(), "{steps:?}");
     assert_eq!(end, STARTING);
-    scene.seen.instance.postmaster = Postmaster::Running { pid: 43, held: false };
+    scene.seen.instance.postmaster = Postmaster::Running { pid: 43, held: None };
     scene.seen.instance.answer = Answer::Refused(Refusal::StartingUp);
     assert_eq!(scene.run(Action::Monitor).1, STARTING);
     let answer = running(None, Latest).seen.instance.answer;

@@ -26,7 +26,8 @@ pub fn execute(
         | Step::CheckpointPrimary(_)
         | Step::KeepWal(_)
         | Step::RemoveKeptWal(_)
-        | Step::Rewind(..) => Err("not modelled".into()),
+        | Step::Rewind(..)
+        | Step::ResumeReplay => Err("not modelled".into()),
         Step::WriteStandbySettings | Step::StayOnTimeline(_) => {
             let disk = &mut world.hosts[id].disk;
             disk.recovers_to = match step {
