@@ -85,11 +85,13 @@ pub(super) fn take_over(
         None => return TakeOver::NotDue,
         Some(_) => {}
     }
-    let others = || cluster.nodes.iter().filter(|node| node.name != me.name);
-    let has_right = |node: &&ClusterNode| {
-        node.data_status.is_some() && node.data_status != Some(DataStatus::Disconnected)
-            || settings.node_list.contains(&node.name) && node.data_status.is_none()
+    // A forgotten entry of the cluster's configuration is nobody who could be promoted.
+    let concerned = |node: &&ClusterNode| {
+        node.name != me.name
+            && (settings.node_list.contains(&node.name) || node.data_status.is_some())
     };
+    let others = || cluster.nodes.iter().filter(concerned);
+    let has_right = |node: &&ClusterNode| node.data_status != Some(DataStatus::Disconnected);
     let revoke =
         |node: &ClusterNode| Step::SetDataStatus(node.name.clone(), DataStatus::Disconnected);
     if !begun {
