@@ -46,11 +46,13 @@ fn promoted_in_maintenance(threshold: &str, for_good: bool) {
         false => first.kill_postmaster(Signal::SIGKILL),
     }
     promote_by_hand(&second);
+    let postmaster = second.postmaster();
     property(&second, "maintenance-mode", "false");
     site.cluster.wait_until("the primary by hand is on record", SOON * 2, |state| {
         state.is_promoted_only_on(new) && site.record(state, new)[..2] == ["PRI", "LATEST"]
     });
     assert_eq!(rows(&second).as_deref(), Some("2000"), "rows of the primary by hand are lost");
+    assert_eq!(second.postmaster(), postmaster, "the primary by hand was stopped for nothing");
     second.run_ok(&["crm_resource", "--cleanup", "-r", "pgsql"]).expect("failures are forgotten");
     match for_good {
         true => site.settled(new, &[third]),
