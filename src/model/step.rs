@@ -154,6 +154,15 @@ impl Step {
             || matches!((self, other), (Self::SetSyncQuorum(_), Self::SetSyncQuorum(_)))
     }
 
+    /// Returns the sentence about a step that failed; some errors name the parameter and what to do.
+    #[must_use]
+    pub fn failed(&self, error: &str) -> String {
+        match self {
+            Self::PrepareDirectories | Self::KeepWal(_) => error.to_owned(),
+            step => format!("{}: {error}", step.purpose()),
+        }
+    }
+
     /// Returns what the step could not do, for the sentence "cannot … : error".
     #[must_use]
     pub const fn purpose(&self) -> &'static str {
