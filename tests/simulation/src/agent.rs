@@ -12,6 +12,7 @@ use pgsql_ha::model::step::Step;
 use pgsql_ha::model::verdict::{Failure, Outcome, Reason, Verdict};
 use pgsql_ha::observe::Needs;
 
+use crate::inquiry::Inquiry;
 use crate::invariants;
 use crate::mutation::Mutation;
 use crate::observe::observe;
@@ -28,6 +29,8 @@ pub struct Order {
     pub notification: Notification,
     pub probe: bool,
     pub timeout: Tick,
+    /// The parameters, as the coordinator has them.
+    pub version: usize,
 }
 
 /// An action under way.
@@ -45,6 +48,12 @@ pub struct Running {
     pub decided: Option<Step>,
     /// Until when a server that does not answer is waited for.
     pub asked_until: Option<Tick>,
+    /// What a returning node has to know.
+    pub inquiry: Inquiry,
+    /// Since when it has waited for the primary's history.
+    pub asks_since: Option<Tick>,
+    /// Until when `pg_rewind` runs.
+    pub rewinds_until: Option<Tick>,
 }
 
 impl Running {
@@ -93,7 +102,7 @@ fn begin(world: &mut World, id: HostId) {
     }
     let Some(order) = world.hosts[id].orders.pop_front() else { return };
     world.actions += 1;
-    let needs = Needs::of(order.action, &world.settings, &order.notification);
+    let needs = Needs::of(order.action, &world.versions[order.version], &order.notification);
     world.trace(|| {
         let event = order.notification.event;
         format!(
@@ -113,6 +122,9 @@ fn begin(world: &mut World, id: HostId) {
         blocked_until: 0,
         decided: None,
         asked_until: None,
+        inquiry: Inquiry::default(),
+        asks_since: None,
+        rewinds_until: None,
     });
 }
 
@@ -127,7 +139,11 @@ fn advance(world: &mut World, id: HostId, mut running: Running) -> Progress {
     if let Some(mutation) = world.options.mutation {
         bend::distort(mutation, &mut seen, running.order.action);
     }
-    let settings = bend::settings(world.options.mutation, &world.settings);
+    let settings = bend::settings(
+        world.options.mutation,
+        &world.hosts[id].name,
+        &world.versions[running.order.version],
+    );
     let verdict = decide(running.order.action, &settings, &seen);
     match bend::replace(world.options.mutation, &seen, running.order.action, verdict) {
         Verdict::Done(outcome) => {
@@ -154,15 +170,34 @@ fn advance(world: &mut World, id: HostId, mut running: Running) -> Progress {
                 end(world, id, running, Some(outcome));
                 return Progress::Over;
             }
-            if matches!(
-                reason,
-                Reason::Positions(_) | Reason::RecordBinds(_) | Reason::ClusterAnswers
-            ) {
-                running.cluster = None;
-            }
+            forget(&mut running, &reason, world.now);
             running.blocked_until = world.now + 1;
             Progress::Waits(Box::new(running))
         }
+    }
+}
+
+/// Forgets what others may have changed while the action waited for this.
+fn forget(running: &mut Running, reason: &Reason, now: Tick) {
+    match reason {
+        Reason::Positions(_) | Reason::RecordBinds(_) | Reason::ClusterAnswers => {
+            running.cluster = None;
+        }
+        Reason::HistoryOf(primary) | Reason::CheckpointOf(primary) => {
+            running.inquiry.want(primary);
+            running.asks_since.get_or_insert(now);
+            if running.inquiry.is_due(now) {
+                running.cluster = None;
+            }
+        }
+        Reason::ServerStarts
+        | Reason::ServerAnswers
+        | Reason::ServerStops
+        | Reason::PromotionEnds
+        | Reason::ReloadTakesEffect
+        | Reason::StandbyCatchesUp(_)
+        | Reason::WalOfPeer(..)
+        | Reason::Retry(_) => {}
     }
 }
 
@@ -181,6 +216,12 @@ fn given_up(seen: &Observation, step: &Step) -> Option<Outcome> {
 }
 
 fn take(world: &mut World, id: HostId, running: &mut Running, step: Step) {
+    if matches!(step, Step::RecoverAlone | Step::CheckpointPrimary(_)) {
+        running.inquiry.forget();
+    }
+    if matches!(step, Step::Rewind(..)) {
+        running.inquiry = Inquiry::default();
+    }
     if step.changes_record() && world.options.mutation != Some(Mutation::QuorumRemembered) {
         running.cluster = None;
         running.quorum_in_doubt = true;
@@ -190,6 +231,10 @@ fn take(world: &mut World, id: HostId, running: &mut Running, step: Step) {
         true => None,
         false => execute::execute(world, id, running, &step).err(),
     };
+    if error.is_none() && running.rewinds_until.is_some() {
+        running.decided = Some(step);
+        return;
+    }
     world.trace(|| {
         let error = error.as_ref().map_or_else(String::new, |error| format!(": {error}"));
         format!("  {} {} {step:?}{error}", world.hosts[id].name, running.order.action.name())

@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use pgsql_ha::model::action::Action;
-use pgsql_ha::model::cluster::{Cluster, ClusterNode, ClusterRole, Membership};
+use pgsql_ha::model::cluster::{Cluster, ClusterNode, ClusterRole, Membership, QuorumRule};
 use pgsql_ha::model::instance::Answer;
+use pgsql_ha::model::node::NodeName;
 use pgsql_ha::model::observation::{ClusterView, Observation, Taken};
 use pgsql_ha::model::policy::SyncAvailability;
 use pgsql_ha::model::rejoin::Evidence;
@@ -18,8 +19,17 @@ use pgsql_ha::model::wal::{Lsn, WalPosition};
 use crate::mutation::Mutation;
 
 /// Bends what the operator asked for.
-pub fn settings(mutation: Option<Mutation>, asked: &Settings) -> Cow<'_, Settings> {
+pub fn settings<'a>(
+    mutation: Option<Mutation>,
+    local: &NodeName,
+    asked: &'a Settings,
+) -> Cow<'a, Settings> {
     match mutation {
+        Some(Mutation::ListIgnored) if !asked.node_list.contains(local) => {
+            let mut settings = asked.clone();
+            settings.node_list.push(local.clone());
+            Cow::Owned(settings)
+        }
         Some(Mutation::StrictIsAvailable) => {
             let mut settings = asked.clone();
             settings.policy.sync_availability = SyncAvailability::Available;
@@ -83,6 +93,14 @@ pub fn distort(mutation: Mutation, seen: &mut Observation, action: Action) {
                 }
             });
         }
+        Mutation::MarkerIgnored => seen.files.rewinding = None,
+        Mutation::ForkIgnored => ignore_fork(seen),
+        Mutation::PresumeRights if is_standby(seen) => with_me(seen, |node| {
+            node.data_status.get_or_insert(DataStatus::StreamingSync);
+        }),
+        Mutation::MajorityAlways => {
+            with_cluster(seen, |cluster| cluster.quorum_rule = QuorumRule::Majority);
+        }
         Mutation::QuorumRemembered
         | Mutation::RevokeNobody
         | Mutation::ClaimNothing
@@ -94,6 +112,8 @@ pub fn distort(mutation: Mutation, seen: &mut Observation, action: Action) {
         | Mutation::GateOpen
         | Mutation::EverybodyFit
         | Mutation::UsurperStays
+        | Mutation::PresumeRights
+        | Mutation::ListIgnored
         | Mutation::StopLies
         | Mutation::PromoteLies => {}
     }
@@ -112,6 +132,15 @@ fn distort_report(mutation: Mutation, seen: &mut Observation) {
             row.sync_state = Some("sync".to_owned());
         }
     }
+}
+
+/// The end of WAL is taken to be before any fork.
+fn ignore_fork(seen: &mut Observation) {
+    let Some(Evidence { own: Ok(own), .. }) = &mut seen.evidence else { return };
+    own.wal_end = own.wal_end.take().map(|end| end.map(|_| Lsn(0)));
+    own.control.checkpoint = Lsn(0);
+    own.control.min_recovery =
+        own.control.min_recovery.map(|end| WalPosition { lsn: Lsn(0), ..end });
 }
 
 fn with_cluster(seen: &mut Observation, bend: impl FnOnce(&mut Cluster)) {

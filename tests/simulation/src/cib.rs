@@ -22,7 +22,12 @@ pub enum Change {
 }
 
 /// Returns the copy of a node that knows nothing yet.
-pub fn blank(local: &NodeName, names: &[NodeName], policy: NoQuorumPolicy) -> Cluster {
+pub fn blank(
+    local: &NodeName,
+    names: &[NodeName],
+    policy: NoQuorumPolicy,
+    fencing: bool,
+) -> Cluster {
     Cluster {
         local: local.clone(),
         quorum: false,
@@ -31,7 +36,7 @@ pub fn blank(local: &NodeName, names: &[NodeName], policy: NoQuorumPolicy) -> Cl
             _ => QuorumRule::Majority,
         },
         no_quorum_policy: policy,
-        fencing: true,
+        fencing,
         startup_fencing: true,
         nodes: names.iter().map(blank_node).collect(),
     }
@@ -90,7 +95,7 @@ pub fn merge(world: &mut World, source: HostId, members: &[HostId]) {
         catch_up(&mut world.hosts[*id]);
     }
     let mut nodes = world.hosts[source].cib.nodes.clone();
-    let epoch = world.hosts[source].epoch;
+    let (epoch, version) = (world.hosts[source].epoch, world.hosts[source].version);
     for id in members {
         let own = &world.hosts[*id].cib.nodes[*id];
         let won = nodes[*id].clone();
@@ -101,7 +106,7 @@ pub fn merge(world: &mut World, source: HostId, members: &[HostId]) {
     for id in members {
         let host = &mut world.hosts[*id];
         host.cib.nodes.clone_from(&nodes);
-        host.epoch = epoch;
+        (host.epoch, host.version) = (epoch, version);
     }
 }
 
@@ -175,13 +180,11 @@ fn spread(world: &mut World, author: HostId, step: &Step) {
     if let Step::SetFinalPosition(position) = step {
         world.hosts[author].position = Some(published(*position, true));
     }
+    // What changes nothing makes no new version (`cib_process_request` in based_callbacks.c).
+    let changed = permanent && apply(&mut world.hosts[coordinator], &change);
     for member in members {
-        if permanent {
-            world.hosts[member].epoch += 1;
-        }
-        if permanent && member == coordinator {
-            apply(&mut world.hosts[member], &change);
-        } else {
+        world.hosts[member].epoch += u64::from(changed);
+        if !permanent || member != coordinator {
             post(world, member, change.clone());
         }
     }

@@ -11,6 +11,8 @@ pub struct Row {
     pub id: u32,
     pub place: usize,
     pub by: HostId,
+    /// With `rep_mode=sync` it has to be there for ever.
+    pub promised: bool,
 }
 
 /// Every acknowledged row, in the order of acknowledgement.
@@ -48,8 +50,14 @@ fn acknowledge(world: &mut World, id: HostId) {
     let waiters = std::mem::take(&mut world.hosts[id].server.waiters);
     let (done, waiting) = waiters.into_iter().partition(|waiter| waiter.place < released);
     world.hosts[id].server.waiters = waiting;
-    let row = |waiter: Waiter| Row { id: waiter.id, place: waiter.place, by: id };
+    let row = |waiter: Waiter| {
+        let row = Row { id: waiter.id, place: waiter.place, by: id, promised: false };
+        Row { promised: invariants::is_promised(world, &row), ..row }
+    };
     let rows: Vec<Row> = Vec::<Waiter>::into_iter(done).map(row).collect();
+    if world.hosts[id].rogue {
+        return;
+    }
     invariants::at_acknowledgement(world, &rows);
     world.ledger.rows.extend(rows);
 }

@@ -26,14 +26,33 @@ pub struct Disk {
     /// How far WAL has to be replayed before a standby takes connections.
     pub consistent_at: usize,
     pub control: ControlState,
+    /// The place of the last checkpoint's record.
+    pub checkpoint: usize,
+    /// The place of the record that ended recovery, until the first checkpoint of the reign.
+    pub end_of_recovery: Option<usize>,
+    /// `backup_label`: a copy that was never started.
+    pub is_copy: bool,
+    /// `PGSQL.rewind`: `pg_rewind` has begun and not come to its end.
+    pub rewinding: bool,
+    /// A timeline of which it has received WAL that it cannot replay.
+    pub stray: Option<u32>,
+    /// PostgreSQL 13 or later.
+    pub reloads_conninfo: bool,
+    /// `archive_mode`, and the next segment to archive.
+    pub archives: bool,
+    pub archived: usize,
     /// `standby.signal`.
     pub mark: bool,
     /// `primary_conninfo` in the agent's file; `None`: never written.
     pub target: Option<Target>,
+    /// `primary_slot_name`.
+    pub uses_slot: bool,
     /// `recovery_target_timeline` in the same file.
     pub recovers_to: RecoveryTimeline,
     /// `rep_mode.conf`.
     pub names: Option<SyncNames>,
+    /// Whether the server's configuration includes that file, which it does with `rep_mode=sync`.
+    pub includes_names: bool,
     pub lock: Option<Lock>,
     /// Whether the host has been on since it was written.
     pub locked_in_this_life: bool,
@@ -50,15 +69,30 @@ impl Disk {
             wal: Wal::new(),
             consistent_at: 1,
             control: ControlState::ShutDown,
+            checkpoint: 0,
+            end_of_recovery: None,
+            is_copy: false,
+            rewinding: false,
+            stray: None,
+            reloads_conninfo: true,
+            archives: false,
+            archived: 0,
             mark: false,
             target: None,
+            uses_slot: false,
             recovers_to: RecoveryTimeline::Latest,
             names: None,
+            includes_names: false,
             lock: None,
             locked_in_this_life: false,
             followed_in_this_life: false,
             slots: BTreeSet::new(),
             made_slots: Vec::new(),
         }
+    }
+
+    /// What the server reads when it is told to.
+    pub fn effective_names(&self) -> SyncNames {
+        self.names.clone().filter(|_| self.includes_names).unwrap_or_default()
     }
 }

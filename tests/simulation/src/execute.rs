@@ -11,7 +11,7 @@ use crate::agent::Running;
 use crate::disk::Target;
 use crate::postgres::Phase;
 use crate::world::{HostId, World};
-use crate::{cib, invariants};
+use crate::{archive, cib, invariants, rewind, starts};
 
 /// Takes one step. As with the real one, an error may hide a success.
 pub fn execute(
@@ -22,13 +22,17 @@ pub fn execute(
 ) -> Result<(), String> {
     match step {
         Step::PrepareDirectories | Step::Warn(_) | Step::NoteSyncBaseline(..) => Ok(()),
-        Step::RecoverAlone
-        | Step::CheckpointPrimary(_)
-        | Step::KeepWal(_)
-        | Step::RemoveKeptWal(_)
-        | Step::Rewind(..)
-        | Step::ResumeReplay => Err("not modelled".into()),
+        Step::RecoverAlone => {
+            rewind::recover_alone(world, id);
+            Ok(())
+        }
+        Step::CheckpointPrimary(address) => rewind::checkpoint(world, id, address),
+        // Where the WAL that only this node has is put is not modelled.
+        Step::KeepWal(_) | Step::RemoveKeptWal(_) => Ok(()),
+        Step::Rewind(_, address) => rewind::rewind(world, id, running, address),
+        Step::ResumeReplay => Err("not modelled".into()),
         Step::WriteStandbySettings | Step::StayOnTimeline(_) => {
+            let settings = &world.versions[running.order.version];
             let disk = &mut world.hosts[id].disk;
             disk.recovers_to = match step {
                 Step::StayOnTimeline(own) => RecoveryTimeline::Own(*own),
@@ -36,7 +40,9 @@ pub fn execute(
             };
             disk.target = Some(Target::Address);
             disk.mark = true;
-            if world.settings.rep_mode == ReplicationMode::Sync && disk.names.is_none() {
+            disk.uses_slot = settings.uses_slots();
+            disk.includes_names = settings.rep_mode == ReplicationMode::Sync;
+            if settings.rep_mode == ReplicationMode::Sync && disk.names.is_none() {
                 disk.names = Some(SyncNames::nobody());
             }
             Ok(())
@@ -60,6 +66,7 @@ pub fn execute(
         }
         Step::PromoteServer => {
             invariants::before_promotion(world, id, running);
+            archive::before_promotion(world, id);
             signal(world, id, |server| server.promote = true)
         }
         Step::FollowPeer(peer, _) => {
@@ -79,7 +86,7 @@ pub fn execute(
             Ok(())
         }
         Step::RemoveLock => {
-            invariants::at_unlocking(world, id);
+            starts::at_unlocking(world, id);
             world.hosts[id].disk.lock = None;
             Ok(())
         }
@@ -136,7 +143,7 @@ fn launch(world: &mut World, id: HostId, action: Action) {
     if world.hosts[id].server.phase != Phase::Absent {
         return;
     }
-    invariants::at_launch(world, id, action);
+    starts::at_launch(world, id, action);
     let takes = match world.chance.u8(..10) {
         0 => world.chance.u64(50..250),
         1..=3 => world.chance.u64(10..50),
@@ -144,7 +151,12 @@ fn launch(world: &mut World, id: HostId, action: Action) {
     };
     let now = world.now;
     let host = &mut world.hosts[id];
+    host.rogue = false;
     host.server.launch(&host.disk, now, takes);
+    if let Err(error) = archive::before_recovery(world, id) {
+        world.trace(|| format!("{} server: {error}", world.hosts[id].name));
+        world.hosts[id].server.die(Phase::Absent);
+    }
 }
 
 fn shutdown(world: &mut World, id: HostId, mode: ShutdownMode) {

@@ -1,8 +1,11 @@
 //! What befalls the cluster: a weighted, random schedule, and the end of it.
 
 use crate::agent;
+use crate::hands;
+use crate::nodes;
 use crate::pacemaker;
 use crate::postgres::Phase;
+use crate::scope::{Part, Scope};
 use crate::world::{HostId, Tick, World};
 
 /// When the first fault may come: the cluster has elected its first primary by then.
@@ -13,7 +16,7 @@ pub const LAST: Tick = 2000;
 
 /// What happens.
 #[derive(Debug, Clone, Copy)]
-enum Kind {
+pub enum Kind {
     KillPostmaster,
     PowerOff,
     PowerOffTwo,
@@ -31,6 +34,19 @@ enum Kind {
     Online(HostId),
     CleanUp,
     Checkpoint,
+    ChangeNodes,
+    Join,
+    Leave,
+    Refuse,
+    Maintenance,
+    MaintainAndPromote,
+    PromoteByHand,
+    EndMaintenance,
+    StartByHand,
+    StopByHand,
+    RestoreRecord,
+    DeleteRecord,
+    ChangeMode,
 }
 
 const WEIGHTED: [(Kind, u32); 15] = [
@@ -51,6 +67,21 @@ const WEIGHTED: [(Kind, u32); 15] = [
     (Kind::Checkpoint, 3),
 ];
 
+/// What else happens where a part of the world is there.
+const FURTHER: [(Part, Kind, u32); 11] = [
+    (Part::Nodes, Kind::ChangeNodes, 6),
+    (Part::Nodes, Kind::Join, 4),
+    (Part::Nodes, Kind::Leave, 3),
+    (Part::Unasked, Kind::Refuse, 8),
+    (Part::Hands, Kind::Maintenance, 2),
+    (Part::Promotion, Kind::MaintainAndPromote, 4),
+    (Part::Hands, Kind::StartByHand, 5),
+    (Part::Hands, Kind::StopByHand, 3),
+    (Part::Records, Kind::RestoreRecord, 6),
+    (Part::Records, Kind::DeleteRecord, 3),
+    (Part::Live, Kind::ChangeMode, 6),
+];
+
 /// A fault and its moment.
 #[derive(Debug, Clone, Copy)]
 pub struct Fault {
@@ -59,15 +90,18 @@ pub struct Fault {
 }
 
 /// Draws the schedule of a run.
-pub fn schedule(chance: &mut fastrand::Rng) -> Vec<Fault> {
-    let total: u32 = WEIGHTED.iter().map(|(_, weight)| weight).sum();
+pub fn schedule(chance: &mut fastrand::Rng, scope: Scope) -> Vec<Fault> {
+    let further = FURTHER.into_iter().filter(|(part, ..)| scope.has(*part));
+    let further = further.map(|(_, kind, weight)| (kind, weight));
+    let weighted: Vec<_> = WEIGHTED.into_iter().chain(further).collect();
+    let total: u32 = weighted.iter().map(|(_, weight)| weight).sum();
     let mut faults = Vec::new();
     let mut at = chance.u64(FIRST / 3..FIRST * 2);
     while at < LAST {
         let mut drawn = chance.u32(..total);
-        for (kind, weight) in WEIGHTED {
-            if drawn < weight {
-                faults.push(Fault { at, kind });
+        for (kind, weight) in &weighted {
+            if drawn < *weight {
+                faults.push(Fault { at, kind: *kind });
                 break;
             }
             drawn -= weight;
@@ -82,7 +116,8 @@ pub fn schedule(chance: &mut fastrand::Rng) -> Vec<Fault> {
 pub fn strike(world: &mut World) {
     let now = world.now;
     // Where quorum means nothing, a cluster that has never had a primary cannot know that it has one.
-    if world.hosts.len() == 2 && world.first_promotion.is_none_or(|at| now < at + FIRST) {
+    let late = world.hosts.len() == 2 && !world.options.scope.has(Part::Early);
+    if late && world.first_promotion.is_none_or(|at| now < at + FIRST) {
         world.faults.iter_mut().for_each(|fault| fault.at += 1);
         return;
     }
@@ -90,7 +125,11 @@ pub fn strike(world: &mut World) {
         std::mem::take(&mut world.faults).into_iter().partition(|fault| fault.at <= now);
     world.faults = rest;
     for fault in due {
-        happen(world, fault.kind);
+        let hand = matches!(fault.kind, Kind::PromoteByHand | Kind::EndMaintenance);
+        match now < world.hands.quiet_until && !hand {
+            true => later(world, now + 1, fault.kind),
+            false => happen(world, fault.kind),
+        }
     }
     if world.moved_away.is_some_and(|(_, until)| now >= until) {
         world.moved_away = None;
@@ -98,12 +137,20 @@ pub fn strike(world: &mut World) {
     }
 }
 
+/// Adds to the schedule.
+pub fn later(world: &mut World, at: Tick, kind: Kind) {
+    world.faults.push(Fault { at, kind });
+}
+
 /// Picks a host, more often than not the primary's.
 fn victim(world: &mut World) -> HostId {
     let primary = world.ids().find(|id| world.hosts[*id].server.phase == Phase::Primary);
     match primary {
         Some(primary) if world.chance.u8(..5) < 3 => primary,
-        Some(_) | None => world.chance.usize(..world.hosts.len()),
+        Some(_) | None => {
+            let joined: Vec<HostId> = world.ids().filter(|id| world.hosts[*id].joined).collect();
+            world.chance.choice(&joined).copied().unwrap_or(0)
+        }
     }
 }
 
@@ -166,6 +213,19 @@ fn happen(world: &mut World, kind: Kind) {
         Kind::Checkpoint => {
             world.hosts[id].server.checkpointer_busy_until = now + world.chance.u64(10..100);
         }
+        Kind::ChangeNodes => nodes::change(world),
+        Kind::Join => nodes::join(world),
+        Kind::Leave => nodes::leave(world, id),
+        Kind::Maintenance => hands::maintain(world, false),
+        Kind::MaintainAndPromote => hands::maintain(world, true),
+        Kind::PromoteByHand => hands::promote(world),
+        Kind::EndMaintenance => hands::end_maintenance(world),
+        Kind::StartByHand => hands::start(world, id),
+        Kind::StopByHand => hands::stop(world, id),
+        Kind::RestoreRecord => hands::restore(world),
+        Kind::DeleteRecord => hands::delete(world, id),
+        Kind::ChangeMode => nodes::change_mode(world),
+        Kind::Refuse => world.hosts[id].refuses_until = later,
     }
 }
 
@@ -173,7 +233,9 @@ fn outage(world: &mut World, hosts: &[HostId]) {
     for id in hosts {
         world.power_off(*id);
         let back = world.now + world.chance.u64(30..500);
-        world.hosts[*id].power_on_at.get_or_insert(back);
+        if world.hosts[*id].joined {
+            world.hosts[*id].power_on_at.get_or_insert(back);
+        }
     }
 }
 
@@ -189,6 +251,7 @@ pub fn end(world: &mut World) {
     world.trace(|| "everything is mended".to_owned());
     world.faults.clear();
     world.moved_away = None;
+    world.hands.maintenance = false;
     if world.links.any_closed() {
         world.links.heal(world.now);
     }
@@ -196,8 +259,8 @@ pub fn end(world: &mut World) {
         let soon = world.now + world.chance.u64(1..60);
         let host = &mut world.hosts[id];
         host.server.hung = false;
-        host.slow_until = 0;
-        if !host.on {
+        (host.slow_until, host.refuses_until) = (0, 0);
+        if !host.on && host.joined {
             host.power_on_at = Some(soon);
         }
         set_standby(world, id, false);

@@ -24,7 +24,7 @@ pub fn request(world: &mut World, by: HostId, target: HostId) {
         _ => world.chance.u64(3..40),
     };
     let fails = world.chance.u8(..8) == 0;
-    world.trace(|| format!("{} fences {}", world.hosts[by].name, world.hosts[target].name));
+    world.trace(|| format!("{} fences {}", world.hosts[by].name, world.names[target]));
     world.fences.push(Fence { target, by, lands_at: world.now + takes, fails });
 }
 
@@ -50,10 +50,9 @@ pub fn act(world: &mut World) {
         if fence.fails || returned {
             continue;
         }
-        world.power_off(fence.target);
-        let back = world.now + world.chance.u64(40..300);
-        let host = &mut world.hosts[fence.target];
-        host.power_on_at = Some(host.power_on_at.map_or(back, |at| at.min(back)));
+        if fence.target < world.hosts.len() {
+            cut_power(world, fence.target);
+        }
         let down = Change::Membership(fence.target, Membership::Down);
         for member in members {
             match member == coordinator {
@@ -61,5 +60,15 @@ pub fn act(world: &mut World) {
                 false => cib::post(world, member, down.clone()),
             }
         }
+    }
+}
+
+/// Cuts a host's power and switches it on again, unless the operator has taken it away.
+fn cut_power(world: &mut World, target: HostId) {
+    world.power_off(target);
+    let back = world.now + world.chance.u64(40..300);
+    let host = &mut world.hosts[target];
+    if host.joined {
+        host.power_on_at = Some(host.power_on_at.map_or(back, |at| at.min(back)));
     }
 }

@@ -7,11 +7,14 @@ use pgsql_ha::model::cluster::Cluster;
 use pgsql_ha::model::settings::ReplicationMode;
 use pgsql_ha::model::status::DataStatus;
 use pgsql_ha::model::step::Step;
-use pgsql_ha::model::verdict::Outcome;
+use pgsql_ha::model::verdict::{Failure, Outcome};
 
 use crate::agent::Running;
 use crate::clients::Row;
+use crate::hands;
 use crate::postgres::Phase;
+use crate::scope::Part;
+use crate::starts;
 use crate::wal::lsn;
 use crate::world::{HostId, Tick, World};
 
@@ -28,6 +31,8 @@ pub enum Rule {
     NothingIsAcknowledgedAlone,
     /// A promotion has tried to fetch what a reachable peer says that it has beyond it.
     NothingReachableIsLeft,
+    /// Whoever is promoted is in `node_list`.
+    NobodyElseIsPromoted,
     /// Whoever is promoted is part of the history of the last primary.
     NothingStaleIsPromoted,
     /// Nobody streams from a server whose history it is not part of.
@@ -37,6 +42,12 @@ pub enum Rule {
     /// A lock is removed only by data that has not diverged, and passed only by data that has not or that asks
     /// for nothing.
     TheLockHolds,
+    /// Data that `pg_rewind` has left half done are not started.
+    HalfRewoundRests,
+    /// No start waits for long before it launches, nor fails because nobody could be asked.
+    NoStartHoldsTheCluster,
+    /// The last primary is not taken for another's rival.
+    TheRightOneStays,
     /// Every action ends in its time.
     ActionsEnd,
     /// An action that reports success has reached what it promises.
@@ -53,10 +64,14 @@ impl fmt::Display for Rule {
             Self::TheFitHaveEverything => "the fit have everything",
             Self::NothingIsAcknowledgedAlone => "nothing is acknowledged alone",
             Self::NothingReachableIsLeft => "nothing reachable is left",
+            Self::NobodyElseIsPromoted => "nobody outside node_list is promoted",
             Self::NothingStaleIsPromoted => "nothing stale is promoted",
             Self::NothingDivergedStreams => "nothing diverged streams",
             Self::NothingIsOverwritten => "nothing is overwritten",
             Self::TheLockHolds => "the lock holds",
+            Self::HalfRewoundRests => "half rewound data rest",
+            Self::NoStartHoldsTheCluster => "no start holds the cluster",
+            Self::TheRightOneStays => "the right one stays",
             Self::ActionsEnd => "actions end",
             Self::SuccessIsTrue => "success is true",
             Self::EndsHealthy => "ends healthy",
@@ -86,8 +101,38 @@ pub fn serves(world: &World, id: HostId) -> bool {
     world.hosts[id].on && world.hosts[id].server.phase == Phase::Primary
 }
 
-pub fn is_sync(world: &World) -> bool {
-    world.options.mode == ReplicationMode::Sync
+/// Tells whether the server of a host runs with `rep_mode=sync`, and is to go on with it.
+pub fn is_sync(world: &World, id: HostId) -> bool {
+    let host = &world.hosts[id];
+    [host.known.version, host.version]
+        .into_iter()
+        .all(|version| world.versions[version].rep_mode == ReplicationMode::Sync)
+}
+
+/// Tells whether there is no fencing, and no quorum that would keep two partitions from acting: both may then have a
+/// primary, and what one of them acknowledged alone is lost when they meet.
+pub fn is_loose(world: &World) -> bool {
+    let joined = world.hosts.iter().filter(|host| host.joined).count();
+    world.options.scope.has(Part::Unfenced) && (joined <= 2 || world.options.ignore_quorum)
+}
+
+/// Tells whether a row that was acknowledged just now is promised: without fencing only what every standby could see,
+/// for a quorum's voters may be fed by an old primary, and a lone host by nobody.
+pub fn is_promised(world: &World, row: &Row) -> bool {
+    let any = world.versions[world.hosts[row.by].version].is_quorum_commit();
+    let divided = || {
+        let writes = |phase| matches!(phase, Phase::Primary | Phase::Promoting { .. });
+        world.ids().any(|id| id != row.by && writes(world.hosts[id].server.phase))
+            || world.links.any_closed()
+    };
+    let careless = is_loose(world) || any && world.options.scope.has(Part::Unfenced);
+    is_sync(world, row.by) && (!careless || is_elsewhere(world, row) && !divided())
+}
+
+/// Tells whether a row is on the disk of another host.
+pub fn is_elsewhere(world: &World, row: &Row) -> bool {
+    let flushed = |id: HostId| row.place < world.hosts[id].disk.wal.flushed();
+    world.ids().any(|id| id != row.by && has(world, id, row) && flushed(id))
 }
 
 fn has(world: &World, id: HostId, row: &Row) -> bool {
@@ -96,8 +141,9 @@ fn has(world: &World, id: HostId, row: &Row) -> bool {
 
 /// Checked after every tick.
 pub fn always(world: &mut World) {
-    let primaries: Vec<HostId> = world.ids().filter(|id| serves(world, *id)).collect();
-    if primaries.len() > 1 {
+    let rightful = |id: &HostId| serves(world, *id) && !world.hosts[*id].rogue;
+    let primaries: Vec<HostId> = world.ids().filter(rightful).collect();
+    if primaries.len() > 1 && !world.options.scope.has(Part::Unfenced) {
         let names: Vec<_> = primaries.iter().map(|id| world.hosts[*id].name.as_str()).collect();
         let evidence = format!("{} accept writes", names.join(" and "));
         broken(world, Rule::OnePrimary, evidence);
@@ -110,14 +156,21 @@ pub fn always(world: &mut World) {
         }
         world.hosts[id].flushed_before = flushed;
     }
-    if is_sync(world) {
+    let unfenced = world.options.scope.has(Part::Unfenced);
+    if !is_loose(world) && !unfenced && world.now >= world.hands.quiet_until {
         the_fit_have_everything(world);
     }
 }
 
 fn the_fit_have_everything(world: &mut World) {
-    let Some(row) = world.ledger.rows.last().copied() else { return };
+    let Some(row) = world.ledger.rows.iter().rev().find(|row| row.promised).copied() else {
+        return;
+    };
     let mut faults = Vec::new();
+    // Where quorum is ignored, a majority is as good as any other partition: it may know less than a smaller one.
+    if world.options.ignore_quorum && world.hosts.iter().filter(|host| host.joined).count() > 2 {
+        return;
+    }
     for group in &world.groups {
         let cib = &world.hosts[group.coordinator].cib;
         if !(cib.quorum && world.hosts[group.coordinator].quorum) {
@@ -158,12 +211,13 @@ fn lacks_a_quorum(world: &World, cib: &Cluster, id: HostId, row: &Row) -> bool {
 
 /// Checked when clients are told that their rows are committed.
 pub fn at_acknowledgement(world: &mut World, rows: &[Row]) {
-    if !is_sync(world) || !world.options.strict {
-        return;
-    }
     let Some(row) = rows.last().copied() else { return };
-    let mut others = world.ids().filter(|id| *id != row.by);
-    if !others.any(|id| has(world, id, &row) && row.place < world.hosts[id].disk.wal.flushed()) {
+    let by = &world.hosts[row.by];
+    let strict =
+        [by.known.version, by.version].into_iter().all(|at| world.versions[at].is_strict());
+    // Without fencing an old primary may still feed standbys that have said where their WAL ends.
+    let strict = strict && !world.options.scope.has(Part::Unfenced);
+    if strict && !is_elsewhere(world, &row) {
         let evidence = format!("{} alone has row {}", world.hosts[row.by].name, row.id);
         broken(world, Rule::NothingIsAcknowledgedAlone, evidence);
     }
@@ -172,6 +226,10 @@ pub fn at_acknowledgement(world: &mut World, rows: &[Row]) {
 /// Checked when a server is told to promote.
 pub fn before_promotion(world: &mut World, id: HostId, running: &Running) {
     stale(world, id);
+    if !world.versions[running.order.version].node_list.contains(&world.hosts[id].name) {
+        let evidence = format!("{} is promoted", world.hosts[id].name);
+        broken(world, Rule::NobodyElseIsPromoted, evidence);
+    }
     let fetched = running.taken.0.iter().any(|a| matches!(a.step, Step::FollowPeer(..)));
     if fetched {
         return;
@@ -199,6 +257,9 @@ fn has_said_more(world: &World, id: HostId, other: HostId, running: &Running) ->
 }
 
 fn stale(world: &mut World, id: HostId) {
+    if is_loose(world) {
+        return;
+    }
     if let Some((last, record, place)) = world.last_promotion
         && !world.hosts[id].disk.wal.holds(place, record)
     {
@@ -211,54 +272,17 @@ fn stale(world: &mut World, id: HostId) {
 /// Checked when a server has become a primary; `record` is the first one of its reign.
 pub fn at_promotion(world: &mut World, id: HostId, record: u32, place: usize) {
     stale(world, id);
-    if is_sync(world) {
-        lacks_nothing(world, id);
-    }
+    lacks_nothing(world, id);
     world.trace(|| format!("{} is primary from record {record} at {place}", world.hosts[id].name));
 }
 
 pub fn lacks_nothing(world: &mut World, id: HostId) {
-    let lost: Vec<&Row> = world.ledger.rows.iter().filter(|row| !has(world, id, row)).collect();
+    let promised = world.ledger.rows.iter().filter(|row| row.promised);
+    let lost: Vec<&Row> = promised.filter(|row| !has(world, id, row)).collect();
     if let Some(row) = lost.first() {
         let (by, name) = (&world.hosts[row.by].name, &world.hosts[id].name);
         let evidence = format!("{name} lacks {} rows, the first is {} by {by}", lost.len(), row.id);
         broken(world, Rule::NothingAcknowledgedIsLost, evidence);
-    }
-}
-
-/// Tells whether a node has WAL that the last primary has not.
-fn diverged(world: &World, id: HostId) -> Option<HostId> {
-    let (last, ..) = world.last_promotion?;
-    let own = &world.hosts[id].disk.wal;
-    (last != id && !own.is_prefix_of(&world.hosts[last].disk.wal)).then_some(last)
-}
-
-/// Checked when a start launches the server although there is a lock. A node that is on record as out of
-/// date may, and so may one that takes itself for the last primary: the other rules watch that it is
-/// not promoted, and does not stream.
-pub fn at_launch(world: &mut World, id: HostId, action: Action) {
-    let host = &world.hosts[id];
-    let harmless = matches!(
-        host.cib.nodes[id].data_status,
-        Some(DataStatus::Disconnected | DataStatus::Other(_) | DataStatus::Latest)
-    );
-    if let Some(last) = diverged(world, id)
-        && action == Action::Start
-        && host.disk.lock.is_some()
-        && !harmless
-    {
-        let (name, last) = (&world.hosts[id].name, &world.hosts[last].name);
-        let evidence = format!("{name} starts past its lock, and has WAL that {last} has not");
-        broken(world, Rule::TheLockHolds, evidence);
-    }
-}
-
-/// Checked when a lock is removed.
-pub fn at_unlocking(world: &mut World, id: HostId) {
-    if let Some(last) = diverged(world, id) {
-        let (name, last) = (&world.hosts[id].name, &world.hosts[last].name);
-        let evidence = format!("{name} removes its lock, and has WAL that {last} has not");
-        broken(world, Rule::TheLockHolds, evidence);
     }
 }
 
@@ -267,6 +291,20 @@ pub fn at_end(world: &mut World, id: HostId, running: &Running, outcome: Option<
     if outcome.is_none() && world.now >= running.began + running.order.timeout {
         let evidence = format!("{} took its whole timeout", running.order.action.name());
         broken(world, Rule::ActionsEnd, evidence);
+    }
+    if world.options.scope.has(Part::Unasked) {
+        starts::prompt(world, id, running, outcome);
+    }
+    if let Some(Outcome::Failed(Failure::Usurper { .. })) = outcome
+        && world.last_promotion.is_some_and(|(last, ..)| last == id)
+        && !world.hosts[id].rogue
+        && !world.options.scope.has(Part::Unfenced)
+    {
+        let evidence = format!("{} is deposed, {outcome:?}", world.hosts[id].name);
+        broken(world, Rule::TheRightOneStays, evidence);
+    }
+    if outcome == Some(&Outcome::RunningPromoted) && !running.order.probe {
+        hands::adopted(world, id);
     }
     if outcome != Some(&Outcome::Success) {
         return;

@@ -6,30 +6,39 @@
 //! `health` what must come about in the end, `mutation` and `bend` the proof that it would be noticed if it did not.
 
 mod agent;
+mod archive;
 mod bend;
+mod branch;
 mod cib;
 mod clients;
 mod disk;
 mod execute;
 mod faults;
 mod fencing;
+mod hands;
 mod health;
+mod inquiry;
 mod invariants;
 mod mutation;
 mod network;
+mod nodes;
 mod observe;
 mod options;
 mod pacemaker;
 mod planning;
 mod postgres;
 mod replication;
+mod rewind;
+mod scope;
 mod settings;
+mod starts;
 mod wal;
 mod world;
 
 pub use invariants::{Rule, Violation};
 pub use mutation::Mutation;
 pub use options::Options;
+pub use scope::{Part, Scope};
 
 use world::{Tick, World};
 
@@ -83,6 +92,7 @@ fn recover(world: &mut World) {
     while world.violation.is_none() && world.now < faults::LAST + RECOVERY {
         world.tick();
         if (world.now - faults::LAST).is_multiple_of(CLEAN_UP) {
+            nodes::renew(world);
             pacemaker::clean_up(world);
         }
         healthy_since = match health::amiss(world) {

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use pgsql_ha::model::settings::ReplicationMode;
-use simulation::{Mutation, Options, Report, run};
+use simulation::{Mutation, Options, Report, Scope, run};
 
 /// Runs the agent's decisions in a simulated cluster
 #[derive(Debug, Parser)]
@@ -22,6 +22,10 @@ struct Arguments {
     /// Replication mode; the seed decides without it
     #[arg(long, value_enum)]
     mode: Option<Mode>,
+    /// What the world has beyond the ordinary: names with commas between, "plain" for nothing, "any" to let the
+    /// seed decide about everything there is; without it the seed decides about what is usual
+    #[arg(long)]
+    world: Option<String>,
     /// Breaks a rule
     #[arg(long)]
     mutation: Option<Mutation>,
@@ -46,8 +50,18 @@ enum Mode {
 }
 
 impl Arguments {
+    /// Returns the parts of the world that were asked for.
+    fn scope(&self, seed: u64, usual: Scope) -> Result<Scope, String> {
+        match self.world.as_deref() {
+            None => Ok(usual),
+            Some("any") => Ok(Scope::any(&mut fastrand::Rng::with_seed(seed ^ 0x000A_11AB))),
+            Some(names) => names.parse(),
+        }
+    }
+
     fn options(&self, seed: u64) -> Options {
         let mut options = Options::of_seed(seed);
+        options.scope = self.scope(seed, options.scope).unwrap_or(options.scope);
         options.hosts = self.hosts.map_or(options.hosts, usize::from);
         options.ignore_quorum &= options.hosts == 2;
         options.mode = match self.mode {
@@ -66,6 +80,10 @@ impl Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if let Err(error) = arguments.scope(0, Scope::default()) {
+        eprintln!("{error}");
+        return ExitCode::FAILURE;
+    }
     if arguments.mutations {
         return show_mutations(&arguments);
     }

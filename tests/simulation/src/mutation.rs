@@ -9,6 +9,7 @@ use pgsql_ha::model::settings::ReplicationMode;
 use pgsql_ha::model::sync_names::SyncMethod;
 
 use crate::options::Options;
+use crate::scope::Part;
 
 /// A rule that is broken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +54,16 @@ pub enum Mutation {
     ElectBlindly,
     /// A primary goes on although another was promoted.
     UsurperStays,
+    /// The end of WAL is not compared with the fork.
+    ForkIgnored,
+    /// Data that `pg_rewind` has left half done look like any other.
+    MarkerIgnored,
+    /// A node without a record is fit, whatever the others have.
+    PresumeRights,
+    /// A node goes by its record although `node_list` does not name it.
+    ListIgnored,
+    /// Every quorum is taken for a majority.
+    MajorityAlways,
     /// A stop is over as soon as it has begun.
     StopLies,
     /// A promotion is over as soon as it has begun.
@@ -61,7 +72,7 @@ pub enum Mutation {
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 27] = [
         Self::QuorumAlways,
         Self::QuorumRemembered,
         Self::LostIsDown,
@@ -82,6 +93,11 @@ impl Mutation {
         Self::EverybodyFit,
         Self::ElectBlindly,
         Self::UsurperStays,
+        Self::ForkIgnored,
+        Self::MarkerIgnored,
+        Self::PresumeRights,
+        Self::ListIgnored,
+        Self::MajorityAlways,
         Self::StopLies,
         Self::PromoteLies,
     ];
@@ -110,6 +126,11 @@ impl Mutation {
             Self::EverybodyFit => "everybody-fit",
             Self::ElectBlindly => "elect-blindly",
             Self::UsurperStays => "usurper-stays",
+            Self::ForkIgnored => "fork-ignored",
+            Self::MarkerIgnored => "marker-ignored",
+            Self::PresumeRights => "presume-rights",
+            Self::ListIgnored => "list-ignored",
+            Self::MajorityAlways => "majority-always",
             Self::StopLies => "stop-lies",
             Self::PromoteLies => "promote-lies",
         }
@@ -124,6 +145,16 @@ impl Mutation {
         }
         if matches!(self, Self::StrictIsAvailable | Self::GateOpen) {
             (options.mode, options.strict) = (ReplicationMode::Sync, true);
+        }
+        if matches!(self, Self::ForkIgnored | Self::MarkerIgnored) {
+            options.scope = options.scope.with(Part::Proof);
+        }
+        if matches!(self, Self::PresumeRights | Self::ListIgnored) {
+            options.scope = options.scope.with(Part::Nodes);
+        }
+        if matches!(self, Self::MajorityAlways) {
+            (options.mode, options.hosts) = (ReplicationMode::Sync, 2);
+            options.ignore_quorum = false;
         }
         options
     }
@@ -154,6 +185,11 @@ impl Mutation {
             Self::EverybodyFit => "only fit data is promoted",
             Self::ElectBlindly => "an election compares timelines and positions",
             Self::UsurperStays => "a primary beside the right one gives way",
+            Self::ForkIgnored => "an old primary's WAL ends at or before the fork",
+            Self::MarkerIgnored => "half rewound data are not started",
+            Self::PresumeRights => "no record means no right where others have one",
+            Self::ListIgnored => "... and whoever leaves node_list keeps none",
+            Self::MajorityAlways => "two hosts: quorum means nothing",
             Self::StopLies => "a stop ends when the server is gone",
             Self::PromoteLies => "a promotion ends when the server accepts writes",
         }

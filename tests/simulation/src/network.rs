@@ -80,11 +80,13 @@ pub fn regroup(world: &mut World) {
 /// Tells whether a host has just booted: nobody is known to it.
 fn is_new(world: &World, id: HostId) -> bool {
     let host = &world.hosts[id];
-    host.cib.nodes.iter().all(|node| node.membership == Membership::NeverSeen)
+    let mut hosts = host.cib.nodes.iter().take(world.hosts.len());
+    hosts.all(|node| node.membership == Membership::NeverSeen)
 }
 
 fn form(world: &mut World, members: Vec<HostId>) {
-    let all = world.hosts.len();
+    // Votes are those of Corosync's list of nodes, whatever the cluster information base lists.
+    let all = world.hosts.iter().filter(|host| host.joined).count();
     for id in &members {
         let host = &mut world.hosts[*id];
         host.seen_all |= members.len() == all;

@@ -3,21 +3,21 @@
 use std::time::Duration;
 
 use pgsql_ha::model::action::Action;
-use pgsql_ha::model::cluster::Cluster;
+use pgsql_ha::model::cluster::{Cluster, QuorumRule};
 use pgsql_ha::model::instance::{
     Answer, ControlData, DataDirectory, Files, Instance, Postmaster, PrimaryReport, Receiver,
     Refusal, SlotRow, StandbyReport,
 };
 use pgsql_ha::model::observation::{ActionTime, ClusterView, Observation};
-use pgsql_ha::model::recovery_timeline::RecoveryTimeline;
-use pgsql_ha::model::rejoin::{Evidence, OwnData, PrimaryData};
 use pgsql_ha::model::settings::ReplicationMode;
-use pgsql_ha::model::wal::{PublishedPosition, Timeline, WalLayout};
+use pgsql_ha::model::wal::{PublishedPosition, Timeline};
 
 use crate::agent::Running;
 use crate::disk::Target;
+use crate::inquiry;
 use crate::postgres::Phase;
 use crate::replication;
+use crate::scope::Part;
 use crate::wal::lsn;
 use crate::world::{HostId, TICK_MS, Tick, World};
 
@@ -27,6 +27,12 @@ const SHORT_PATIENCE: Tick = 20;
 /// Takes a snapshot, or `None` while the agent waits for a server that does not answer.
 pub fn observe(world: &mut World, id: HostId, running: &mut Running) -> Option<Observation> {
     let answer = answer(world, id, running)?;
+    let rejoin = world.versions[running.order.version].rejoin;
+    let (evidence, took) = running.inquiry.look(world, id, rejoin);
+    if took > 0 {
+        running.blocked_until = world.now + took;
+        return None;
+    }
     if running.needs.cluster && running.cluster.is_none() {
         running.cluster = Some(read_cluster(world, id, running));
     }
@@ -35,67 +41,17 @@ pub fn observe(world: &mut World, id: HostId, running: &mut Running) -> Option<O
         time: ActionTime { elapsed: ticks(world.now - running.began), remaining: ticks(remaining) },
         local: world.hosts[id].name.clone(),
         instance: instance(world, id, running, answer),
-        files: if running.needs.files { files(world, id) } else { Files::default() },
+        files: if running.needs.files {
+            files(world, id, running.order.version)
+        } else {
+            Files::default()
+        },
         cluster: cluster_view(running),
-        evidence: Some(evidence(world, id, running)),
+        evidence,
         notification: running.order.notification.clone(),
         probe: running.order.probe,
         taken: running.taken.clone(),
     })
-}
-
-/// What a comparison of the data with the primary's history would read. That of a stopped node is not
-/// modelled: nothing is proven at a start, so that the lock holds.
-fn evidence(world: &World, id: HostId, running: &Running) -> Evidence {
-    let error = || "not modelled".to_owned();
-    let host = &world.hosts[id];
-    if running.order.action != Action::Monitor || host.server.phase != Phase::Standby {
-        return Evidence { own: Err(error()), primary: Err(error()) };
-    }
-    let wal = &host.disk.wal;
-    let wal_end = match host.server.asked_for_more {
-        true => Ok(lsn(wal.len())),
-        false => Err("its own WAL has not been read".to_owned()),
-    };
-    let own = OwnData {
-        control: control(world, id),
-        stays_on: matches!(host.disk.recovers_to, RecoveryTimeline::Own(_))
-            .then(|| Timeline(wal.timeline())),
-        wal_end: Some(wal_end),
-        history: Some(wal.history()),
-        newest_segment: Some(Timeline(wal.timeline())),
-        is_copy: false,
-    };
-    let primary = match &running.cluster {
-        Some(Ok(cluster)) => cluster.primary().and_then(|primary| world.id(&primary.name)),
-        Some(Err(_)) | None => None,
-    };
-    let answers = |other: &HostId| {
-        world.hosts[*other].on
-            && world.hosts[*other].server.phase == Phase::Primary
-            && world.links.both_ways(id, *other)
-    };
-    let primary = primary.filter(answers).ok_or_else(|| "no answer".to_owned());
-    let primary = primary.map(|other| PrimaryData {
-        address: world.hosts[other].name.to_string(),
-        system_identifier: 1,
-        history: world.hosts[other].disk.wal.history(),
-        source: None,
-    });
-    Evidence { own: Ok(own), primary }
-}
-
-fn control(world: &World, id: HostId) -> ControlData {
-    let disk = &world.hosts[id].disk;
-    ControlData {
-        system_identifier: 1,
-        state: disk.control.clone(),
-        timeline: Timeline(disk.wal.timeline()),
-        checkpoint: lsn(0),
-        min_recovery: None,
-        can_rewind: false,
-        layout: WalLayout { page: 8192, segment: 16 << 20 },
-    }
 }
 
 const fn ticks(ticks: Tick) -> Duration {
@@ -176,18 +132,19 @@ fn told(world: &World, id: HostId) -> Answer {
         }
         Phase::Standby | Phase::Promoting { .. } => {
             let connection = world.connections.iter().find(|c| c.standby == id && c.receiver);
+            let proof = world.options.scope.has(Part::Proof);
             let known = if server.asked_for_more { disk.wal.flushed() } else { server.replayed };
+            let sent = connection.filter(|c| c.pretends.is_some()).map_or(0, |c| c.flushed);
+            let timeline = Timeline(disk.wal.timeline().max(disk.stray.unwrap_or(0)));
             Answer::Standby(StandbyReport {
-                timeline: Timeline(disk.wal.timeline()),
-                wal_end: lsn(known.max(server.replayed)),
+                timeline,
+                wal_end: lsn(known.max(server.replayed).max(sent)),
                 replayed: lsn(server.replayed),
                 own_wal_read: server.asked_for_more,
-                receiver: connection.map(|_| Receiver {
-                    streaming: true,
-                    timeline: Some(Timeline(disk.wal.timeline())),
-                }),
-                // A standby that cannot follow stays as it is: bringing it back is not modelled.
-                left_at: None,
+                receiver: connection
+                    .map(|_| Receiver { streaming: true, timeline: Some(timeline) }),
+                // Without proof and rewind nothing would bring back a standby that cannot follow.
+                left_at: disk.wal.left_at().filter(|_| connection.is_none() && proof),
                 primary_conninfo: None,
                 conninfo_overridden: false,
                 synchronous_standby_names: names,
@@ -214,8 +171,9 @@ fn instance(world: &World, id: HostId, running: &Running, answer: Answer) -> Ins
             Postmaster::Running { pid: 4711, held }
         }
     };
-    let control = (running.needs.control && !host.server.runs()).then(|| control(world, id));
-    let own_timeline = control.as_ref().map(|control| control.timeline);
+    let control =
+        (running.needs.control && !host.server.runs()).then(|| inquiry::control(world, &host.disk));
+    let own_timeline = control.as_ref().map(ControlData::newest_timeline);
     Instance {
         data_directory: DataDirectory::Present,
         postmaster,
@@ -223,27 +181,29 @@ fn instance(world: &World, id: HostId, running: &Running, answer: Answer) -> Ins
         disk: None,
         control,
         own_timeline,
-        is_copy: false,
-        conninfo_reloads: true,
+        is_copy: host.disk.is_copy,
+        conninfo_reloads: !world.options.scope.has(Part::Old),
         last_fatal: None,
     }
 }
 
-fn files(world: &World, id: HostId) -> Files {
+fn files(world: &World, id: HostId, version: usize) -> Files {
     let disk = &world.hosts[id].disk;
-    let sync = world.settings.rep_mode == ReplicationMode::Sync;
+    let sync = world.versions[version].rep_mode == ReplicationMode::Sync;
     Files {
         lock: disk.lock,
         sync_names: disk.names.clone(),
         standby_settings: disk.target == Some(Target::Address)
             && disk.mark
+            && disk.includes_names == sync
+            && disk.uses_slot == world.versions[version].uses_slots()
             && (disk.names.is_some() || !sync),
         recovers_to: disk.target.map(|_| disk.recovers_to),
         standby_mark: disk.mark,
         locked_in_this_life: disk.lock.is_some() && disk.locked_in_this_life,
         followed_in_this_life: disk.followed_in_this_life,
-        rewinding: None,
         made_slots: Some(disk.made_slots.clone()),
+        rewinding: disk.rewinding.then(|| "begun".to_owned()),
         expired_wal: Vec::new(),
     }
 }
@@ -256,9 +216,16 @@ fn read_cluster(world: &mut World, id: HostId, running: &Running) -> Result<Clus
     if running.quorum_in_doubt {
         cluster.quorum &= world.hosts[id].quorum;
     }
+    cluster.quorum_rule = match world.hosts.iter().filter(|host| host.joined).count() {
+        0..=2 => QuorumRule::TwoNodes,
+        _ => QuorumRule::Majority,
+    };
+    let mut listed = world.hosts.iter().map(|host| host.listed);
+    cluster.nodes.retain(|_| listed.next().unwrap_or(true));
     if running.needs.positions {
         let group = world.groups.iter().find(|group| group.members.contains(&id));
-        for (other, node) in cluster.nodes.iter_mut().enumerate() {
+        for node in &mut cluster.nodes {
+            let Some(other) = world.id(&node.name) else { continue };
             let together = group.is_some_and(|group| group.members.contains(&other));
             node.publish(published(world, id, other).filter(|_| together));
         }

@@ -4,6 +4,7 @@ use pgsql_ha::model::settings::ReplicationMode;
 use pgsql_ha::model::sync_names::SyncMethod;
 
 use crate::mutation::Mutation;
+use crate::scope::Scope;
 
 /// Everything that makes one run.
 #[derive(Debug, Clone, Copy)]
@@ -24,8 +25,8 @@ pub struct Options {
     pub ignore_quorum: bool,
     /// `migration-threshold`.
     pub threshold: u32,
-    /// `restart_on_promote`.
-    pub restart: bool,
+    /// What the world has beyond the ordinary.
+    pub scope: Scope,
     /// The rule that is broken, if one is.
     pub mutation: Option<Mutation>,
     /// Say what happens.
@@ -44,6 +45,7 @@ impl Options {
         };
         let ignore_quorum = hosts == 2 && chance.bool();
         let threshold = if chance.bool() { 1 } else { 3 };
+        let scope = Scope::drawn(&mut fastrand::Rng::with_seed(seed ^ 0x0005_C09E));
         Self {
             seed,
             hosts,
@@ -53,7 +55,7 @@ impl Options {
             strict: chance.u8(..3) == 0,
             ignore_quorum,
             threshold,
-            restart: false,
+            scope,
             mutation: None,
             trace: false,
         }
@@ -67,8 +69,8 @@ impl Options {
             ReplicationMode::Sync | ReplicationMode::None | ReplicationMode::Slave => "sync",
         };
         let mut line = format!(
-            "cargo run -p simulation -- --seed {} --hosts {} --mode {mode}",
-            self.seed, self.hosts
+            "cargo run -p simulation -- --seed {} --hosts {} --mode {mode} --world {}",
+            self.seed, self.hosts, self.scope
         );
         if let Some(mutation) = self.mutation {
             line += &format!(" --mutation {mutation}");

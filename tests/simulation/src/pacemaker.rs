@@ -14,6 +14,7 @@ use pgsql_ha::model::verdict::{Failure, Outcome};
 use crate::agent::Order;
 use crate::cib::{self, Change};
 use crate::planning;
+use crate::scope::Part;
 use crate::world::{HostId, Tick, World};
 
 /// The operations' timeout.
@@ -35,6 +36,8 @@ pub struct Known {
     pub shown: ClusterRole,
     /// The agent holds the node back, for its data may have diverged.
     pub held: bool,
+    /// The parameters with which it was started or found.
+    pub version: usize,
 }
 
 impl Default for Known {
@@ -49,6 +52,7 @@ impl Default for Known {
             must_be_fenced: false,
             shown: ClusterRole::Unknown,
             held: false,
+            version: 0,
         }
     }
 }
@@ -92,6 +96,9 @@ pub struct Plan {
 pub fn act(world: &mut World) {
     for at in 0..world.groups.len() {
         if world.now < world.groups[at].settled_at {
+            continue;
+        }
+        if world.hands.maintenance {
             continue;
         }
         match world.groups[at].plan.take() {
@@ -168,12 +175,37 @@ fn perform(world: &mut World, at: usize, lists: &Notification, phase: Phase) -> 
 
 fn order(world: &mut World, hosts: &[HostId], action: Action, lists: &Notification, probe: bool) {
     for id in hosts {
-        let order = Order { action, notification: lists.clone(), probe, timeout: TIMEOUT };
+        // Stop and recurring monitors get what the instance was started with (`construct_op` in controld_execd.c).
+        let version = match action {
+            Action::Stop => world.hosts[*id].known.version,
+            Action::Monitor if !probe => world.hosts[*id].known.version,
+            Action::Start
+            | Action::Status
+            | Action::Monitor
+            | Action::Promote
+            | Action::Demote
+            | Action::Notify
+            | Action::MetaData
+            | Action::ValidateAll
+            | Action::Methods
+            | Action::Usage => version(world, *id),
+        };
+        let notification = lists.clone();
+        let order = Order { action, notification, probe, timeout: TIMEOUT, version };
+        if probe || action == Action::Start {
+            world.hosts[*id].known.version = version;
+        }
         if probe || action != Action::Monitor {
             cib::catch_up(&mut world.hosts[*id]);
         }
         world.hosts[*id].orders.push_back(order);
     }
+}
+
+/// Returns the parameters that a host's actions get: those of its coordinator's copy.
+fn version(world: &World, id: HostId) -> usize {
+    let group = world.groups.iter().find(|group| group.members.contains(&id));
+    world.hosts[group.map_or(id, |group| group.coordinator)].version
 }
 
 fn monitors(world: &mut World, at: usize) {
@@ -281,12 +313,25 @@ fn show(world: &mut World, id: HostId, role: ClusterRole) {
     }
 }
 
+/// Has Pacemaker forget what it knew of the resource, and look again.
+pub fn refresh(world: &mut World) {
+    clean_up(world);
+    let idle = world.hosts.iter_mut().filter(|host| host.on && host.agent.is_none());
+    idle.for_each(|host| host.known = Known { version: host.known.version, ..Known::default() });
+}
+
 /// Forgets failures, as `crm_resource --cleanup` does: whatever is unknown then is probed.
 pub fn clean_up(world: &mut World) {
+    let hands = world.options.scope.has(Part::Hands);
+    let unfenced = world.options.scope.has(Part::Unfenced);
     for host in world.hosts.iter_mut().filter(|host| host.on) {
         let known = &mut host.known;
         (known.failures, known.banned) = (0, false);
         known.held = false;
+        if known.must_be_fenced && unfenced {
+            (known.must_be_fenced, known.probed) = (false, false);
+        }
+        known.probed &= !hands || known.active;
     }
     world.groups.iter_mut().for_each(|group| group.changed = true);
 }

@@ -14,6 +14,7 @@ use pgsql_ha::model::status::PromotionScore;
 
 use crate::fencing;
 use crate::pacemaker::{Phase, Plan};
+use crate::scope::Part;
 use crate::world::{HostId, World};
 
 /// What is to be done, by kind.
@@ -39,7 +40,9 @@ pub fn plan(world: &mut World, at: usize) -> Option<Plan> {
     }
     let coordinator = world.groups[at].coordinator;
     let allowed = world.hosts[coordinator].quorum || world.options.ignore_quorum;
-    let unclean = unclean(world, coordinator, &members);
+    let fencing = !world.options.scope.has(Part::Unfenced);
+    // Without fencing whoever is lost counts as down, and what cannot be stopped stays as it is.
+    let unclean = if fencing { unclean(world, coordinator, &members) } else { Vec::new() };
     if allowed {
         unclean.iter().for_each(|id| fencing::request(world, coordinator, *id));
     }
@@ -55,13 +58,14 @@ pub fn plan(world: &mut World, at: usize) -> Option<Plan> {
 /// The nodes of which nobody knows what they do.
 fn unclean(world: &World, coordinator: HostId, members: &[HostId]) -> Vec<HostId> {
     let nodes = &world.hosts[coordinator].cib.nodes;
+    let listed = |id: &HostId| world.hosts.get(*id).is_none_or(|host| host.listed);
     let lost = |id: &HostId| match nodes[*id].membership {
         Membership::Lost | Membership::NeverSeen => !members.contains(id),
         Membership::Member | Membership::Down => {
             members.contains(id) && world.hosts[*id].known.must_be_fenced
         }
     };
-    world.ids().filter(lost).collect()
+    (0..nodes.len()).filter(listed).filter(lost).collect()
 }
 
 fn wanted(
@@ -79,7 +83,9 @@ fn wanted(
             continue;
         }
         let unwelcome = known.banned || world.hosts[coordinator].cib.nodes[id].standby;
-        let stop = known.active && (!allowed || known.failed || unwelcome);
+        // A changed parameter means a restart (`check_action_definition` in pcmk_sched_actions.c).
+        let outdated = known.version != world.hosts[coordinator].version;
+        let stop = known.active && (!allowed || known.failed || unwelcome || outdated);
         if known.promoted && (stop || chosen != Some(id)) {
             wanted.demote.push(id);
         }
@@ -100,8 +106,14 @@ fn wanted(
 fn chosen(world: &World, coordinator: HostId, members: &[HostId]) -> Option<HostId> {
     let nodes = &world.hosts[coordinator].cib.nodes;
     let away = world.moved_away.map(|(host, _)| host);
+    // Where nobody can be fenced, an instance that could not be stopped may still be the primary.
+    let blocked = world.options.scope.has(Part::Unfenced)
+        && members.iter().any(|id| world.hosts[*id].known.must_be_fenced);
     let may = |id: &HostId| {
         let known = &world.hosts[*id].known;
+        if blocked && !known.promoted {
+            return false;
+        }
         known.active && !known.failed && !known.banned && !nodes[*id].standby && away != Some(*id)
     };
     let score = |id: HostId| match nodes[id].score {
@@ -121,6 +133,10 @@ fn phases(world: &World, members: &[HostId], wanted: &Wanted) -> VecDeque<Phase>
     use NotifiedOperation::{Demote, Promote, Start, Stop};
     let mut phases = VecDeque::new();
     let mut leaving: Vec<HostId> = wanted.demote.iter().chain(&wanted.stop).copied().collect();
+    // It is where the promoted instance is, and nowhere else.
+    let without = |id: &&HostId| !world.hosts[**id].known.promoted && !leaving.contains(id);
+    let without: Vec<HostId> = members.iter().filter(without).copied().collect();
+    leaving.extend(without);
     leaving.retain(|id| world.hosts[*id].address);
     if !leaving.is_empty() {
         phases.push_back(Phase::AddressDown(leaving));

@@ -7,6 +7,8 @@ use pgsql_ha::model::recovery_timeline::RecoveryTimeline;
 use pgsql_ha::model::step::ShutdownMode;
 use pgsql_ha::model::sync_names::SyncNames;
 
+use crate::archive::SEGMENT;
+use crate::branch::Branch;
 use crate::disk::{Disk, Target};
 use crate::world::Tick;
 
@@ -58,6 +60,8 @@ pub struct Server {
     pub asked_for_more: bool,
     /// The `primary_conninfo` in use.
     pub target: Option<Target>,
+    /// `recovery_target_timeline`, looked up in the archive.
+    pub follows: Option<Branch>,
     /// Whether it stays on its own timeline.
     pub stays: bool,
     pub retry_at: Tick,
@@ -82,6 +86,7 @@ impl Server {
             replayed: 0,
             asked_for_more: false,
             target: None,
+            follows: None,
             stays: false,
             retry_at: 0,
             names: SyncNames::nobody(),
@@ -127,7 +132,7 @@ impl Server {
             incarnation: self.incarnation + 1,
             target: disk.target,
             stays: matches!(disk.recovers_to, RecoveryTimeline::Own(_)),
-            names: disk.names.clone().unwrap_or_default(),
+            names: disk.effective_names(),
             ..Self::new()
         };
     }
@@ -175,14 +180,19 @@ pub fn live(
                 disk.wal.flush();
             }
             checkpointer(server, now, chance);
+            if now % 64 == 0 && now >= server.checkpointer_busy_until {
+                (disk.checkpoint, disk.end_of_recovery) = (disk.wal.flushed() - 1, None);
+            }
             None
         }
         Phase::Stopping { until, was_primary } if now >= until && (sent || !was_primary) => {
             disk.wal.flush();
-            disk.control = match was_primary {
-                true => ControlState::ShutDown,
-                false => ControlState::ShutDownInRecovery,
-            };
+            if was_primary {
+                disk.control = ControlState::ShutDown;
+                (disk.checkpoint, disk.end_of_recovery) = (disk.wal.len() - 1, None);
+            } else {
+                disk.control = ControlState::ShutDownInRecovery;
+            }
             server.die(Phase::Absent);
             Some(Event::Ended)
         }
@@ -199,8 +209,10 @@ fn hear_signals(
 ) {
     if server.reload {
         server.reload = false;
-        server.target = disk.target;
-        server.names = disk.names.clone().unwrap_or_default();
+        if disk.reloads_conninfo {
+            server.target = disk.target;
+        }
+        server.names = disk.effective_names();
     }
     if server.promote && server.phase == Phase::Standby {
         server.promote = false;
@@ -214,6 +226,10 @@ fn hear_signals(
             }
             server.waiters.clear();
             if was_primary {
+                // With archiving on it switches to a new segment before the shutdown checkpoint.
+                while disk.archives && !disk.wal.len().is_multiple_of(SEGMENT) {
+                    disk.wal.append(fresh(next_id));
+                }
                 disk.wal.append(fresh(next_id));
                 disk.wal.flush();
             }
@@ -228,8 +244,10 @@ fn hear_signals(
 fn accept(server: &mut Server, disk: &mut Disk, next_id: &mut u32) -> Option<Event> {
     let was_primary = matches!(disk.control, ControlState::InProduction | ControlState::ShutDown);
     server.replayed = if was_primary { disk.wal.flushed() } else { disk.consistent_at };
+    disk.is_copy = false;
     if disk.mark {
         disk.consistent_at = server.replayed;
+        disk.end_of_recovery = None;
         disk.control = ControlState::InArchiveRecovery;
         server.phase = Phase::Standby;
         return None;
@@ -241,6 +259,7 @@ fn accept(server: &mut Server, disk: &mut Disk, next_id: &mut u32) -> Option<Eve
     let id = fresh(next_id);
     let place = disk.wal.append(id);
     disk.wal.flush();
+    (disk.checkpoint, disk.end_of_recovery) = (place, None);
     Some(Event::Promoted { id, place })
 }
 
@@ -251,6 +270,7 @@ fn replay(server: &mut Server, disk: &mut Disk, chance: &mut fastrand::Rng) {
     let speed = if chance.u8(..5) == 0 { 0 } else { chance.usize(1..30) };
     server.replayed = (server.replayed + speed).min(disk.wal.flushed());
     if chance.u8(..5) == 0 {
+        disk.checkpoint = disk.checkpoint.max(disk.consistent_at - 1);
         disk.consistent_at = disk.consistent_at.max(server.replayed);
     }
 }
@@ -258,7 +278,8 @@ fn replay(server: &mut Server, disk: &mut Disk, chance: &mut fastrand::Rng) {
 fn promoted(server: &mut Server, disk: &mut Disk, next_id: &mut u32) -> Event {
     disk.wal.flush();
     let id = fresh(next_id);
-    let place = disk.wal.branch(id);
+    let place = disk.wal.branch_off(id);
+    disk.end_of_recovery = Some(place);
     server.replayed = disk.wal.flushed();
     server.phase = Phase::Primary;
     server.commits_wait = !server.names.is_nobody();

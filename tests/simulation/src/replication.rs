@@ -7,6 +7,8 @@ use std::cmp::Reverse;
 use pgsql_ha::model::instance::StandbyRow;
 use pgsql_ha::model::sync_names::{SyncMethod, SyncNames};
 
+use crate::archive;
+use crate::branch::Branch;
 use crate::disk::Target;
 use crate::invariants::{self, Rule};
 use crate::postgres::Phase;
@@ -37,6 +39,8 @@ pub struct Connection {
     sent: usize,
     /// A standby of a forked history stays for a moment.
     until: Option<Tick>,
+    /// It is sent WAL of this timeline, which it cannot replay.
+    pub pretends: Option<u32>,
     /// `synchronous_standby_names` as the WAL sender has read it.
     pub names: SyncNames,
     /// Until when it may go by older ones.
@@ -128,6 +132,9 @@ fn send(world: &mut World, connection: &mut Connection) {
     connection.receiver_heard = world.now;
     if connection.until.is_some() {
         connection.streaming = true;
+        if connection.pretends.is_some() {
+            connection.sent = world.hosts[upstream].disk.wal.flushed();
+        }
         return;
     }
     let (down, up) = two(&mut world.hosts, standby, upstream);
@@ -148,7 +155,10 @@ fn acknowledge(world: &World, connection: &mut Connection) {
     let (standby, upstream) = (connection.standby, connection.upstream);
     if connection.receiver && connection.sender && world.links.open(standby, upstream) {
         connection.sender_heard = world.now;
-        connection.flushed = world.hosts[standby].disk.wal.flushed();
+        connection.flushed = match connection.pretends {
+            Some(_) => connection.sent,
+            None => world.hosts[standby].disk.wal.flushed(),
+        };
     }
 }
 
@@ -160,25 +170,38 @@ fn connect(world: &mut World, id: HostId) {
     if !idle || has_receiver || host.server.replayed < host.disk.wal.len() {
         return;
     }
-    let Some(target) = host.server.target else { return };
+    if archive::restore(world, id) {
+        return;
+    }
+    let Some(target) = world.hosts[id].server.target else { return };
     world.hosts[id].server.retry_at = world.now + 10;
     world.hosts[id].server.asked_for_more = true;
     let Some(upstream) = find(world, id, target) else { return };
     let slot = format!("{SLOTS}_{}", world.hosts[id].name);
-    let needs_slot = world.settings.uses_slots() && target == Target::Address;
+    let needs_slot = world.hosts[id].disk.uses_slot && target == Target::Address;
     if needs_slot && !world.hosts[upstream].disk.slots.contains(&slot) {
         return;
     }
     let (down, up) = two(&mut world.hosts, id, upstream);
+    let mut pretends = None;
     let follow = match down.server.stays {
         true => down.disk.wal.visit(&up.disk.wal),
-        false => down.disk.wal.follow(&up.disk.wal),
+        false => down.disk.wal.follow_as(down.server.follows.as_ref(), &up.disk.wal),
     };
     let (until, sent) = match follow {
         Follow::Streams => (None, down.disk.wal.len()),
         Follow::Visits(end) => (Some(world.now + world.chance.u64(1..4)), end),
+        Follow::Pretends(timeline) => {
+            pretends = Some(timeline);
+            down.disk.stray = pretends;
+            (Some(world.now + world.chance.u64(1..10)), down.disk.wal.len())
+        }
         Follow::Refused => return,
     };
+    let newer = |branch: &Branch| branch.timeline < up.disk.wal.timeline();
+    if until.is_none() && down.server.follows.as_ref().is_some_and(newer) {
+        down.server.follows = Some(up.disk.wal.branch().clone());
+    }
     let connection = Connection {
         standby: id,
         upstream,
@@ -190,6 +213,7 @@ fn connect(world: &mut World, id: HostId) {
         flushed: down.disk.wal.flushed(),
         sent,
         until,
+        pretends,
         names: up.server.names.clone(),
         round_ends: None,
         receiver_heard: world.now,
@@ -201,10 +225,11 @@ fn connect(world: &mut World, id: HostId) {
 }
 
 /// Finds who answers under an address.
-fn find(world: &mut World, id: HostId, target: Target) -> Option<HostId> {
+pub fn find(world: &mut World, id: HostId, target: Target) -> Option<HostId> {
     let answers = |other: &HostId| {
         let host = &world.hosts[*other];
-        *other != id && host.on && host.server.accepts() && world.links.both_ways(id, *other)
+        let open = host.on && host.server.accepts() && world.now >= host.refuses_until;
+        *other != id && open && world.links.both_ways(id, *other)
     };
     match target {
         Target::Peer(peer) => Some(peer).filter(answers),

@@ -6,6 +6,7 @@ use pgsql_ha::ocf::environment::Environment;
 use pgsql_ha::ocf::settings::parse;
 
 use crate::options::Options;
+use crate::scope::Part;
 
 /// The prefix of the slots.
 pub const SLOTS: &str = "simulated";
@@ -22,6 +23,10 @@ pub fn of(options: &Options) -> Settings {
         SyncMethod::Any => "any",
     };
     let standbys = options.sync_standbys.to_string();
+    let rejoin = match options.scope.has(Part::Proof) {
+        true => ["verify", "rewind", "verify", "rewind", "off"][options.seed as usize / 2 % 5],
+        false => "verify",
+    };
     let parameters = [
         ("rep_mode", mode),
         ("node_list", &nodes.join(" ")),
@@ -30,7 +35,8 @@ pub fn of(options: &Options) -> Settings {
         ("sync_method", method),
         ("sync_standbys", &standbys),
         ("sync_availability", if options.strict { "strict" } else { "available" }),
-        ("restart_on_promote", if options.restart { "true" } else { "false" }),
+        ("rejoin", rejoin),
+        ("restart_on_promote", if options.scope.has(Part::Restart) { "true" } else { "false" }),
     ];
     let pairs = parameters.map(|(name, value)| (format!("OCF_RESKEY_{name}"), value.to_owned()));
     let instance = ("OCF_RESOURCE_INSTANCE".to_owned(), "pgsql".to_owned());

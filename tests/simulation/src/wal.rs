@@ -4,7 +4,9 @@
 //! two logs that agree on the record at a place agree on all before it, and divergence is seen at once.
 
 use pgsql_ha::model::timeline_history::TimelineHistory;
-use pgsql_ha::model::wal::{Lsn, Timeline};
+use pgsql_ha::model::wal::{Lsn, Timeline, WalPosition};
+
+use crate::branch::{Ancestor, Branch};
 
 /// What a log begins at, and how many bytes a record takes.
 const ORIGIN: u64 = 0x0300_0000;
@@ -14,6 +16,8 @@ const RECORD_BYTES: u64 = 0x100;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Record {
     pub id: u32,
+    /// The record before it.
+    prev: u32,
     pub timeline: u32,
 }
 
@@ -23,14 +27,10 @@ pub enum Follow {
     Streams,
     /// It is sent what both have in common, from the start of the segment up to this place, and gives up.
     Visits(usize),
+    /// It asks for a later timeline from beyond the point where that left its own: it is sent what it cannot replay, and
+    /// asks again.
+    Pretends(u32),
     Refused,
-}
-
-/// A timeline that this log left, and the place where it did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Ancestor {
-    timeline: u32,
-    end: usize,
 }
 
 /// The log on one disk.
@@ -39,21 +39,27 @@ pub struct Wal {
     records: Vec<Record>,
     /// How many of them survive a loss of power.
     flushed: usize,
-    timeline: u32,
-    ancestors: Vec<Ancestor>,
+    branch: Branch,
     /// The newest timeline of which it has a history file, be it one that it cannot follow.
-    heard_of: u32,
+    heard_of: Branch,
+    /// The highest number that it may not take for a new timeline.
+    taken: u32,
 }
 
 impl Wal {
     /// A new cluster's log: every copy begins with the same record.
     pub fn new() -> Self {
-        let records = vec![Record { id: 0, timeline: 1 }];
-        Self { records, flushed: 1, timeline: 1, ancestors: Vec::new(), heard_of: 1 }
+        let records = vec![Record { id: 0, prev: 0, timeline: 1 }];
+        let (branch, heard_of) = (Branch::first(), Branch::first());
+        Self { records, flushed: 1, branch, heard_of, taken: 1 }
     }
 
     pub const fn timeline(&self) -> u32 {
-        self.timeline
+        self.branch.timeline
+    }
+
+    pub const fn branch(&self) -> &Branch {
+        &self.branch
     }
 
     pub const fn flushed(&self) -> usize {
@@ -71,7 +77,8 @@ impl Wal {
 
     /// Adds a record and returns its place.
     pub fn append(&mut self, id: u32) -> usize {
-        self.records.push(Record { id, timeline: self.timeline });
+        let prev = self.records.last().map_or(0, |record| record.id);
+        self.records.push(Record { id, prev, timeline: self.branch.timeline });
         self.records.len() - 1
     }
 
@@ -86,11 +93,12 @@ impl Wal {
 
     /// Begins a new timeline with an end-of-recovery record, as a promotion does: the number is the
     /// first that no history file is known of (`findNewestTimeLine` in timeline.c).
-    pub fn branch(&mut self, id: u32) -> usize {
+    pub fn branch_off(&mut self, id: u32) -> usize {
         self.lose_unflushed();
-        self.ancestors.push(Ancestor { timeline: self.timeline, end: self.records.len() });
-        self.timeline = self.timeline.max(self.heard_of) + 1;
-        self.heard_of = self.timeline;
+        let own = self.branch.timeline;
+        self.branch.ancestors.push(Ancestor { timeline: own, end: self.records.len() });
+        self.branch.timeline = own.max(self.heard_of.timeline).max(self.taken) + 1;
+        self.heard_of.clone_from(&self.branch);
         let place = self.append(id);
         self.flush();
         place
@@ -98,45 +106,86 @@ impl Wal {
 
     /// Returns where the present timeline left the one before.
     pub fn beginning(&self) -> Option<usize> {
-        self.ancestors.last().map(|ancestor| ancestor.end)
+        self.branch.beginning()
     }
 
     /// Tells whether PostgreSQL lets a standby with this log stream from `upstream`. Only numbers of timelines and positions are compared, as PostgreSQL does
     /// (`WalReceiverMain`, `rescanLatestTimeLine`, `StartReplication`).
     pub fn follow(&mut self, upstream: &Self) -> Follow {
-        if upstream.timeline < self.timeline {
+        if upstream.timeline() < self.timeline() {
             // "highest timeline of the primary is behind recovery timeline"
             return Follow::Refused;
         }
         // The history files are fetched before anything is streamed.
-        self.heard_of = self.heard_of.max(upstream.timeline);
-        if upstream.timeline == self.timeline {
+        self.hear_of(&upstream.branch);
+        if upstream.timeline() == self.timeline() {
             return Follow::Streams;
         }
-        let left = upstream.ancestors.iter().find(|a| a.timeline == self.timeline);
-        match left {
+        match upstream.branch.left(self.timeline()) {
             // "new timeline is not a child of database system timeline"
             None => Follow::Refused,
             // "new timeline forked off current database system timeline before current recovery point"
-            Some(left) if self.records.len() > left.end => Follow::Visits(left.end),
+            Some(left) if self.records.len() > left => Follow::Visits(left),
             Some(_) => Follow::Streams,
         }
     }
 
-    /// The same for a standby that stays on its own timeline: of another it is sent what both have in common.
-    pub fn visit(&mut self, upstream: &Self) -> Follow {
-        let left = upstream.ancestors.iter().find(|a| a.timeline == self.timeline);
-        match (self.follow(upstream), left) {
-            (Follow::Streams, Some(left)) => Follow::Visits(left.end),
-            (follow, _) => follow,
+    /// The same for a standby whose target timeline is known beforehand: it asks for the timeline that the target's
+    /// history shows at the end of its own WAL (`WaitForWALToBecomeAvailable` in xlogrecovery.c).
+    pub fn follow_as(&mut self, target: Option<&Branch>, upstream: &Self) -> Follow {
+        let end = self.len();
+        let Some(asked) = target.map(|target| target.at(end)).filter(|at| *at > self.timeline())
+        else {
+            return self.follow(upstream);
+        };
+        if target.and_then(|target| target.left(self.timeline())) == Some(end) {
+            return self.follow(upstream);
+        }
+        self.hear_of(&upstream.branch);
+        let known = upstream.timeline() == asked || upstream.branch.left(asked).is_some();
+        if known && upstream.flushed >= end { Follow::Pretends(asked) } else { Follow::Refused }
+    }
+
+    /// Takes note of a history file.
+    pub fn hear_of(&mut self, branch: &Branch) {
+        if branch.timeline > self.heard_of.timeline {
+            self.heard_of.clone_from(branch);
         }
     }
 
-    /// Returns the history file of the present timeline.
-    pub fn history(&self) -> TimelineHistory {
-        let line = |a: &Ancestor| format!("{}\t{}\tx\n", a.timeline, lsn(a.end));
-        let text: String = self.ancestors.iter().map(line).collect();
-        TimelineHistory::parse(Timeline(self.timeline), &text).expect("ancestors rise")
+    /// Takes note that all timelines up to this number exist somewhere.
+    pub fn take_number(&mut self, newest: u32) {
+        self.taken = self.taken.max(newest);
+    }
+
+    /// Returns the timeline of the record at a place.
+    pub fn timeline_at(&self, place: usize) -> u32 {
+        self.records.get(place).map_or(self.timeline(), |record| record.timeline)
+    }
+
+    /// Returns how many records there are up to the end of a timeline.
+    pub fn end_on(&self, timeline: u32) -> usize {
+        self.records.partition_point(|record| record.timeline <= timeline)
+    }
+
+    /// Returns the history of a timeline of this log.
+    pub fn history(&self, timeline: u32) -> TimelineHistory {
+        self.branch.up_to(timeline).history()
+    }
+
+    /// Returns where the newest timeline that it has heard of left its own.
+    pub fn left_at(&self) -> Option<WalPosition> {
+        let fork = self.heard_of.left(self.timeline())?;
+        Some(WalPosition { timeline: Timeline(self.heard_of.timeline), lsn: lsn(fork) })
+    }
+
+    /// The same for a standby that stays on its own timeline: of another it is sent what both have in common.
+    pub fn visit(&mut self, upstream: &Self) -> Follow {
+        let left = upstream.branch.left(self.timeline());
+        match (self.follow(upstream), left) {
+            (Follow::Streams, Some(left)) => Follow::Visits(left),
+            (follow, _) => follow,
+        }
     }
 
     /// Tells whether two logs disagree on a record that both have.
@@ -156,14 +205,39 @@ impl Wal {
         if place >= upstream.flushed {
             return false;
         }
-        let record = upstream.records[place];
-        if record.timeline != self.timeline {
-            let before = upstream.ancestors.iter().filter(|a| a.timeline < record.timeline);
-            self.ancestors = before.copied().collect();
-            self.timeline = record.timeline;
+        self.take(upstream.records[place], &upstream.branch);
+        true
+    }
+
+    fn take(&mut self, record: Record, branch: &Branch) {
+        if record.timeline != self.timeline() {
+            self.branch = branch.up_to(record.timeline);
         }
         self.records.push(record);
-        true
+    }
+
+    /// Replays records of a branch, up to the first that does not follow what is there.
+    pub fn replay(&mut self, records: &[Record], branch: &Branch) {
+        for record in records {
+            if self.records.last().is_none_or(|last| last.id != record.prev) {
+                return;
+            }
+            self.take(*record, branch);
+        }
+    }
+
+    /// Goes on without what is beyond this place: it stays on disk, and is never read.
+    pub fn leave(&mut self, place: usize) {
+        self.records.truncate(place);
+        self.flushed = self.flushed.min(place);
+        let timeline = self.records.last().map_or(1, |record| record.timeline);
+        self.branch = self.branch.up_to(timeline);
+    }
+
+    /// Returns a segment, once it is complete and on disk.
+    pub fn segment(&self, number: usize, size: usize) -> Option<Vec<Record>> {
+        let end = (number + 1) * size;
+        (end <= self.flushed).then(|| self.records[number * size..end].to_vec())
     }
 }
 

@@ -9,17 +9,21 @@ use pgsql_ha::model::step::Step;
 use pgsql_ha::model::wal::PublishedPosition;
 
 use crate::agent::{self, Order, Running};
+use crate::archive::{self, Archive};
 use crate::cib::{self, Change};
 use crate::clients::{self, Ledger};
 use crate::disk::Disk;
 use crate::faults::{self, Fault};
 use crate::fencing::{self, Fence};
+use crate::hands::{self, Hands};
 use crate::invariants::{self, Violation};
 use crate::network::{self, Links};
+use crate::nodes;
 use crate::options::Options;
 use crate::pacemaker::{self, Group, Known};
 use crate::postgres::{self, Event, Phase, Server};
 use crate::replication::{self, Connection};
+use crate::scope::Part;
 use crate::settings;
 
 /// The number of a host, from 0.
@@ -35,8 +39,16 @@ pub const TICK_MS: u64 = 100;
 pub struct Host {
     pub name: NodeName,
     pub on: bool,
+    /// Corosync's list of nodes has it.
+    pub joined: bool,
+    /// The cluster information base has a `<node>` for it.
+    pub listed: bool,
+    /// The parameters in its copy of the cluster information base.
+    pub version: usize,
     pub power_on_at: Option<Tick>,
     pub server: Server,
+    /// Somebody started it by hand as a primary: what it acknowledges is nobody's, until the cluster knows of it.
+    pub rogue: bool,
     pub disk: Disk,
     /// Its copy of the cluster information base.
     pub cib: Cluster,
@@ -56,6 +68,8 @@ pub struct Host {
     pub epoch: u64,
     /// Its attribute daemon is slow or refuses until then.
     pub slow_until: Tick,
+    /// Its server takes no new connections from elsewhere until then.
+    pub refuses_until: Tick,
     /// Writes that were given up, and when they take effect after all.
     pub late: VecDeque<(Tick, Step)>,
     /// The end of WAL that its attribute daemon tells the others, and since when.
@@ -66,7 +80,10 @@ pub struct Host {
 
 pub struct World {
     pub options: Options,
-    pub settings: Settings,
+    /// The parameters, and what they were changed to.
+    pub versions: Vec<Settings>,
+    /// The nodes of the cluster information base: the hosts, and those that are forgotten there.
+    pub names: Vec<NodeName>,
     pub chance: fastrand::Rng,
     pub now: Tick,
     pub hosts: Vec<Host>,
@@ -76,6 +93,8 @@ pub struct World {
     pub fences: Vec<Fence>,
     pub faults: Vec<Fault>,
     pub ledger: Ledger,
+    pub archive: Archive,
+    pub hands: Hands,
     pub next_id: u32,
     /// The last promotion: host, and the record it began with.
     pub last_promotion: Option<(HostId, u32, usize)>,
@@ -92,14 +111,20 @@ impl World {
     pub fn new(options: Options) -> Self {
         let settings = settings::of(&options);
         let mut chance = fastrand::Rng::with_seed(options.seed);
-        let names = settings.node_list.clone();
+        let hosts = nodes::hosts(&options);
+        let names = nodes::names(&options, hosts);
+        let fencing = !options.scope.has(Part::Unfenced);
         let host = |name: &NodeName| Host {
             name: name.clone(),
             on: true,
+            joined: true,
+            listed: true,
+            version: 0,
             power_on_at: None,
             server: Server::new(),
+            rogue: false,
             disk: Disk::new(),
-            cib: cib::blank(name, &names, policy(&options)),
+            cib: cib::blank(name, &names, policy(&options), fencing),
             inbox: VecDeque::new(),
             known: Known::default(),
             agent: None,
@@ -110,16 +135,18 @@ impl World {
             seen_all: false,
             epoch: 0,
             slow_until: 0,
+            refuses_until: 0,
             late: VecDeque::new(),
             position: None,
             flushed_before: 0,
         };
-        let hosts = names.iter().map(host).collect();
-        Self {
-            links: Links::new(names.len()),
+        let hosts: Vec<Host> = names[..hosts].iter().map(host).collect();
+        let mut world = Self {
+            links: Links::new(hosts.len()),
             options,
-            settings,
-            faults: faults::schedule(&mut chance),
+            versions: vec![settings],
+            names: names.clone(),
+            faults: faults::schedule(&mut chance, options.scope),
             chance,
             now: 0,
             hosts,
@@ -127,6 +154,8 @@ impl World {
             groups: Vec::new(),
             fences: Vec::new(),
             ledger: Ledger::default(),
+            archive: Archive::default(),
+            hands: Hands::default(),
             next_id: 0,
             last_promotion: None,
             first_promotion: None,
@@ -134,7 +163,9 @@ impl World {
             violation: None,
             actions: 0,
             promotions: 0,
-        }
+        };
+        nodes::prepare(&mut world);
+        world
     }
 
     pub fn ids(&self) -> std::ops::Range<HostId> {
@@ -157,6 +188,7 @@ impl World {
         faults::strike(self);
         network::regroup(self);
         self.servers();
+        archive::fill(self);
         replication::flow(self);
         clients::write(self);
         cib::deliver(self);
@@ -191,8 +223,14 @@ impl World {
                 self.trace(|| format!("{} server: {after:?}", self.hosts[id].name));
             }
             match event {
+                Some(Event::Promoted { .. }) if self.hosts[id].rogue => {}
+                Some(Event::Promoted { id: record, place }) if hands::promoted(self, id) => {
+                    archive::promoted(self, id);
+                    self.last_promotion = Some((id, record, place));
+                }
                 Some(Event::Promoted { id: record, place }) => {
                     invariants::at_promotion(self, id, record, place);
+                    archive::promoted(self, id);
                     self.promotions += 1;
                     self.first_promotion.get_or_insert(self.now);
                     self.last_promotion = Some((id, record, place));
@@ -217,7 +255,7 @@ impl World {
             return;
         }
         self.trace(|| format!("{} loses power", self.hosts[id].name));
-        let names = self.settings.node_list.clone();
+        let names = self.names.clone();
         let host = &mut self.hosts[id];
         host.on = false;
         host.disk.wal.lose_unflushed();
@@ -225,6 +263,7 @@ impl World {
         host.disk.followed_in_this_life = false;
         host.disk.consistent_at = host.disk.consistent_at.min(host.disk.wal.flushed());
         host.server.die(Phase::Absent);
+        host.rogue = false;
         host.agent = None;
         host.orders.clear();
         host.late.clear();
