@@ -9,7 +9,7 @@ BINARY     = target/release/pgsql-ha
 # Where rustup puts Rust, if scripts/setup had to install it.
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
-.PHONY: all setup check test simulate test-matrix faults demo bench install uninstall
+.PHONY: all setup check test simulate test-matrix faults chaos demo bench install uninstall
 
 all:
 	$(CARGO) build --release
@@ -42,6 +42,13 @@ test-matrix: setup
 faults: setup all
 	$(CARGO) run --release --quiet -p faults -- $(if $(CASES),--cases $(CASES)) $(if $(MODES),--modes $(MODES)) \
 		$(if $(JOBS),--jobs $(JOBS)) $(if $(CASES)$(MODES),,--write docs/faults.md) $(FAULTS)
+
+# Random faults on real clusters, several at once, for MINUTES; SEED and ROUND play a round again: docs/chaos.md.
+# HOSTS=2..5 MODE=sync|strict|any|async REJOIN=verify|rewind FENCING=quick|slow, otherwise drawn. Needs root.
+chaos: setup all
+	$(CARGO) run --release --quiet -p chaos -- $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) \
+		$(if $(ROUND),--round $(ROUND)) $(if $(HOSTS),--hosts $(HOSTS)) $(if $(MODE),--mode $(MODE)) \
+		$(if $(REJOIN),--rejoin $(REJOIN)) $(if $(FENCING),--fencing $(FENCING)) $(CHAOS)
 
 # A real three-host cluster on one screen. KEEP=1 leaves it up, FAULT=power cuts the primary's power. Needs root.
 demo: setup all

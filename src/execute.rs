@@ -76,6 +76,7 @@ pub fn execute(world: &mut World, step: &Step, seen: &Observation) -> Result<(),
             announce_shutdown(*mode, seen);
             postmaster::shutdown(settings, user, *mode, world.clock.within(KILL))?;
         }
+        Step::ResumeReplay => resume_replay(world)?,
         Step::PromoteServer => launch::promote(settings, user, world.clock.deadline)?,
         Step::FollowPeer(peer, host) => follow_peer(world, version?, (peer, host), seen)?,
         Step::CreateLock(timeline) => lock_file::create(settings, user, *timeline)?,
@@ -147,6 +148,13 @@ fn rewind_to(
 ) -> Result<(), StepError> {
     let standby = world.standby(version, Some(address));
     Ok(rewind::rewind(&standby, primary, world.clock.deadline)?)
+}
+
+fn resume_replay(world: &mut World) -> Result<(), StepError> {
+    if world.session.resume_replay(world.clock.deadline)? {
+        warn!("The replay of WAL was paused; it goes on, for a promotion needs all of it.");
+    }
+    Ok(())
 }
 
 /// Creates, moves on or drops a slot.

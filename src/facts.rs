@@ -8,7 +8,7 @@ use std::path::Path;
 use crate::model::instance::DataDirectory;
 use crate::model::settings::Settings;
 use crate::ocf::validate::{Fact, Facts, version_num};
-use crate::postgres::{postmaster, quoting};
+use crate::postgres::{postmaster, quoting, standby};
 use crate::system::files;
 use crate::system::identity::{User, acting_as_root, as_user};
 
@@ -47,6 +47,7 @@ pub fn gather(settings: &Settings) -> Facts {
         server_version: version.and_then(|text| version_num(&text)),
         unix_socket_directories: known
             .and_then(|user| server_setting(settings, user, "unix_socket_directories")),
+        recovery_target: known.and_then(|user| recovery_target(settings, user)),
     }
 }
 
@@ -56,6 +57,14 @@ pub fn gather(settings: &Settings) -> Facts {
 pub fn server_setting(settings: &Settings, user: &User, name: &str) -> Option<String> {
     let text = as_user(user, || files::read(&settings.config, CONFIG_BYTES_MAX).ok());
     quoting::last_setting(&text.ok()???, name)
+}
+
+/// Returns a recovery target that the server reads after the agent's settings, which empty the others.
+fn recovery_target(settings: &Settings, user: &User) -> Option<&'static str> {
+    let path = settings.pgdata.join("postgresql.auto.conf");
+    let text = as_user(user, || files::read(&path, CONFIG_BYTES_MAX).ok()).ok()???;
+    let is_set = |name: &&str| quoting::last_setting(&text, name).is_some_and(|v| !v.is_empty());
+    standby::RECOVERY_TARGETS.into_iter().find(is_set)
 }
 
 /// Returns this host's name.

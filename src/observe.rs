@@ -22,7 +22,7 @@ use crate::postgres::{disk as disks, postmaster, server_log, standby, wal_direct
 use crate::world::World;
 use evidence::Inquiry;
 use own_files::files;
-use server::{StoppedData, disk, find_postmaster, stopped_data};
+use server::{HeldSince, StoppedData, disk, find_postmaster, stopped_data};
 
 /// How long the cluster information base may take to answer. It takes some milliseconds; an action
 /// that can do without it does not wait longer.
@@ -94,6 +94,8 @@ pub struct Observer {
     cluster: Option<Result<Cluster, String>>,
     /// What a returning node has to know.
     inquiry: Inquiry,
+    /// Since when the postmaster is held.
+    held_since: HeldSince,
     /// Whether the cluster was changed since, so that whoever relies on quorum has to ask for it.
     quorum_in_doubt: bool,
 }
@@ -109,7 +111,16 @@ impl Observer {
     ) -> Self {
         let needs = Needs::of(action, settings, &notification);
         let inquiry = Inquiry::default();
-        Self { action, needs, notification, probe, cluster: None, inquiry, quorum_in_doubt: false }
+        Self {
+            action,
+            needs,
+            notification,
+            probe,
+            cluster: None,
+            inquiry,
+            held_since: None,
+            quorum_in_doubt: false,
+        }
     }
 
     /// Forgets what others may have changed while the action waited for this.
@@ -198,12 +209,12 @@ impl Observer {
         ClusterView::Seen(cluster)
     }
 
-    fn instance(&self, world: &mut World, taken: &Taken) -> Instance {
+    fn instance(&mut self, world: &mut World, taken: &Taken) -> Instance {
         let data_directory = postmaster::data_directory(&world.settings, &world.user);
-        let postmaster = find_postmaster(world);
+        let postmaster = find_postmaster(world, &mut self.held_since);
         let gone = !matches!(postmaster, Postmaster::Running { .. });
         let answer = match postmaster {
-            Postmaster::Running { held: true, .. } if self.needs.server => {
+            Postmaster::Running { held: Some(_), .. } if self.needs.server => {
                 Answer::Silent(HELD.into())
             }
             Postmaster::Running { .. } if self.needs.server => self.ask(world),

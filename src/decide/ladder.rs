@@ -8,12 +8,17 @@ use crate::model::observation::Observation;
 use crate::model::step::{ShutdownMode, Step};
 use crate::model::verdict::{Failure, Reason, Verdict};
 
+/// How long a postmaster has to be held before it is killed for that: a debugger that attaches, or a tracer, holds it
+/// for a moment, and a server that is let go again may still end gently.
+const HELD: Duration = Duration::from_millis(1500);
+
 /// Returns the next rung, or `None` when nothing of the instance is left in the process table.
 ///
 /// `patience` is how long a fast shutdown may take; it never takes more than 60 % of the action's
 /// time, nor do both gentle ways together take more than 80 %. A postmaster that is held would take
 /// neither.
 pub(super) fn bring_down(seen: &Observation, patience: Duration) -> Option<Verdict> {
+    let total = seen.time.elapsed + seen.time.remaining;
     match seen.instance.postmaster {
         Postmaster::Absent => return None,
         Postmaster::Orphans { .. } => return Some(kill(seen)),
@@ -23,10 +28,14 @@ pub(super) fn bring_down(seen: &Observation, patience: Duration) -> Option<Verdi
                 false => Verdict::Wait(Reason::ServerStops),
             });
         }
-        Postmaster::Running { held: true, .. } => return Some(kill(seen)),
-        Postmaster::Running { held: false, .. } => {}
+        Postmaster::Running { held: Some(time), .. } => {
+            return Some(match time >= HELD.min(total / 5) {
+                true => kill(seen),
+                false => Verdict::Wait(Reason::ServerStops),
+            });
+        }
+        Postmaster::Running { held: None, .. } => {}
     }
-    let total = seen.time.elapsed + seen.time.remaining;
     let fast_ends = patience.min(total * 6 / 10);
     let immediate_ends = (fast_ends + total * 2 / 10).min(total * 8 / 10);
     let rungs = [(ShutdownMode::Fast, fast_ends), (ShutdownMode::Immediate, immediate_ends)];

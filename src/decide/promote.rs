@@ -96,7 +96,9 @@ fn standby(
         .or_else(|| commits_wait(settings, seen, report, &names))
         .or_else(|| match settings.restart_on_promote {
             true => bring_down(seen, settings.stop_escalate_in_slave),
-            false => once_or_fail(seen, [Some(Step::PromoteServer)]),
+            false => {
+                resume_replay(seen).or_else(|| once_or_fail(seen, [Some(Step::PromoteServer)]))
+            }
         })
         .unwrap_or(Verdict::Wait(Reason::PromotionEnds))
 }
@@ -182,6 +184,13 @@ fn commits_wait(
         true => Verdict::Wait(Reason::ReloadTakesEffect),
         false => Verdict::Do(Step::Reload),
     })
+}
+
+/// While replay is paused, a server before version 13 does not look at its trigger (`recoveryPausesHere` in
+/// xlog.c); a later one goes on by itself.
+fn resume_replay(seen: &Observation) -> Option<Verdict> {
+    let waits = !seen.instance.conninfo_reloads;
+    try_once(seen, waits.then_some(Step::ResumeReplay))
 }
 
 /// Tells whether `restart_on_promote` has begun to restart the server.

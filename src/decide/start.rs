@@ -20,9 +20,12 @@ use crate::model::verdict::{Failure, Reason, Verdict};
 /// not yet changed into its data directory, or not yet opened its sockets.
 const LAUNCH_GRACE: Duration = Duration::from_millis(800);
 
-/// How long a failover waits for the old primary to recover, so that what it has beyond the others
-/// can be fetched from it.
-const RECOVERY_IN_FAILOVER: Duration = Duration::from_secs(3);
+/// How long a start waits for a standby to recover, so that what it has beyond others can be fetched from it.
+const RECOVERY: Duration = Duration::from_secs(3);
+
+/// How long a start waits for a standby that takes connections and says nothing: a log-in may hang for what only a
+/// primary can end (a lock on the catalog that was replayed), or for another server.
+const SILENCE: Duration = Duration::from_secs(10);
 
 /// Decides `start`.
 pub(super) fn start(settings: &Settings, seen: &Observation) -> Verdict {
@@ -163,8 +166,11 @@ fn accepting(settings: &Settings, seen: &Observation) -> Option<Verdict> {
         // start begin again from the same place. Nor is it worth an outage: Pacemaker promotes
         // nobody before all starts of the transition are over.
         Answer::Refused(Refusal::StartingUp)
-            if seen.files.standby_mark && (out_of_time || holds_up_promotion(seen)) =>
+            if seen.files.standby_mark && (out_of_time || has_run(settings, seen, RECOVERY)) =>
         {
+            Some(SUCCESS)
+        }
+        Answer::Silent(_) if seen.files.standby_mark && has_run(settings, seen, SILENCE) => {
             Some(SUCCESS)
         }
         Answer::Refused(Refusal::StartingUp | Refusal::ShuttingDown) if out_of_time => {
@@ -195,9 +201,12 @@ fn in_launch_grace(seen: &Observation) -> bool {
     launched.is_some_and(|launched| seen.time.elapsed < launched.ended + LAUNCH_GRACE)
 }
 
-/// Tells whether another node is to be promoted once this start is over, and has waited enough.
-fn holds_up_promotion(seen: &Observation) -> bool {
-    another_is_promoted(seen) && seen.time.elapsed > RECOVERY_IN_FAILOVER
+/// Tells whether a standby has run for this long. While its start waits, Pacemaker promotes nobody anywhere, so that
+/// what is not there by then is left to the monitors, unless this node itself is to be promoted next.
+fn has_run(settings: &Settings, seen: &Observation, long: Duration) -> bool {
+    let launched = seen.taken.last(&Step::Launch).map_or(Duration::ZERO, |launch| launch.ended);
+    let is_next = seen.notification.promote.contains(&seen.local);
+    settings.is_replication() && !is_next && seen.time.elapsed > launched + long
 }
 
 pub(super) fn another_is_promoted(seen: &Observation) -> bool {

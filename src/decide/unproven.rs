@@ -158,9 +158,12 @@ fn settle(
     match kinship {
         Kinship::Prefix { .. } | Kinship::Followed(_) => {
             let stays = matches!(seen.files.recovers_to, Some(RecoveryTimeline::Own(_)));
+            // That it has followed is seen by the lock: there it goes with a later monitor.
+            let by_lock = matches!(kinship, Kinship::Followed(_));
+            let unlock = seen.files.lock.filter(|_| !(stays && by_lock));
             let steps = [
                 Some(Step::Warn(Concern::PartOfHistory(primary.clone(), kinship))),
-                seen.files.lock.map(|_| Step::RemoveLock),
+                unlock.map(|_| Step::RemoveLock),
                 stays.then(|| Step::Warn(Concern::FollowsNow(primary.clone()))),
             ];
             let restart = stays.then_some(Step::Shutdown(ShutdownMode::Fast));

@@ -200,6 +200,7 @@ impl Cluster {
             | Step::Reload
             | Step::Launch
             | Step::Shutdown(_)
+            | Step::ResumeReplay
             | Step::PromoteServer
             | Step::FollowPeer(..)
             | Step::CreateLock(_)

@@ -140,6 +140,25 @@ fn blind(user: &str) -> String {
 const LOST_IN_SYNC: &str = "what only this node has: none of it was acknowledged to a client, except to sessions \
                             with synchronous_commit set to local or off";
 
+const END_UNKNOWN: &str = "pg_controldata, which should stand beside pgctl, does not say how the server ended: \
+                    its shutdown counts as unclean, so that this node stays stopped and keeps \
+                    PGSQL.lock. Install it; until then every demotion ends so";
+
+const NOBODY_TO_ASK: &str = "this node was primary, and there is no other yet to compare its data with: starting as a \
+                    standby, the lock stays";
+
+const PROMOTED_BY_HAND: &str = "this server was promoted by hand, and nobody has been promoted since: it becomes the primary \
+                    on record, once all others can be recorded as out of date";
+
+const fn lost_by(mode: ReplicationMode) -> &'static str {
+    match mode {
+        ReplicationMode::Sync => LOST_IN_SYNC,
+        ReplicationMode::Async | ReplicationMode::None | ReplicationMode::Slave => {
+            "what only this node has, also what was acknowledged to clients (rep_mode=async)"
+        }
+    }
+}
+
 fn listed(nodes: &[NodeName]) -> String {
     nodes.iter().map(NodeName::as_str).collect::<Vec<_>>().join(", ")
 }
@@ -239,20 +258,10 @@ impl fmt::Display for Concern {
             ),
             Self::StopsAtOnce(nodes) => f.write_str(&stops_at_once(nodes)),
             Self::Blind(user) => f.write_str(&blind(user)),
-            Self::EndUnknown => f.write_str(
-                "pg_controldata, which should stand beside pgctl, does not say how the server ended: \
-                 its shutdown counts as unclean, so that this node stays stopped and keeps \
-                 PGSQL.lock. Install it; until then every demotion ends so",
-            ),
+            Self::EndUnknown => f.write_str(END_UNKNOWN),
             Self::MayBeOvertaken(nodes) => f.write_str(&may_be_overtaken(nodes)),
-            Self::NobodyToAsk => f.write_str(
-                "this node was primary, and there is no other yet to compare its data with: starting as a \
-                 standby, the lock stays",
-            ),
-            Self::PromotedByHand => f.write_str(
-                "this server was promoted by hand, and nobody has been promoted since: it becomes the primary \
-                 on record, once all others can be recorded as out of date",
-            ),
+            Self::NobodyToAsk => f.write_str(NOBODY_TO_ASK),
+            Self::PromotedByHand => f.write_str(PROMOTED_BY_HAND),
             Self::NotCompared(primary, kinship) => f.write_str(&not_compared(primary, kinship)),
             Self::FollowsNow(primary) => write!(
                 f,
@@ -263,13 +272,11 @@ impl fmt::Display for Concern {
                 write!(f, "this node's data is part of {primary}'s history: {kinship}")
             }
             Self::Rewinds(primary, kinship, mode) => {
-                write!(f, "this node's data has diverged from {primary}'s: {kinship}. pg_rewind takes ")?;
-                f.write_str(match mode {
-                    ReplicationMode::Sync => LOST_IN_SYNC,
-                    ReplicationMode::Async | ReplicationMode::None | ReplicationMode::Slave => {
-                        "what only this node has, also what was acknowledged to clients (rep_mode=async)"
-                    }
-                })
+                let lost = lost_by(*mode);
+                write!(
+                    f,
+                    "this node's data has diverged from {primary}'s: {kinship}. pg_rewind takes {lost}"
+                )
             }
             Self::DiskNearlyFull { free, slot: None } => {
                 write!(f, "only {} MB are free for WAL", free >> 20)

@@ -16,9 +16,10 @@ pub enum Postmaster {
     Running {
         /// Its process identifier.
         pid: i32,
-        /// Whether a signal (SIGSTOP) or a debugger holds it: it answers nobody and takes no signal but
-        /// SIGKILL.
-        held: bool,
+        /// For how long this action has seen a signal (SIGSTOP) or a debugger hold it, at every look: while
+        /// that lasts it answers nobody and takes no signal but SIGKILL. A tracer holds a process for moments,
+        /// so that a single look says little. `None`: it is not held.
+        held: Option<Duration>,
     },
     /// The postmaster is gone but processes it left still use the data directory.
     Orphans {

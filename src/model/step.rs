@@ -43,6 +43,8 @@ pub enum Step {
     Launch,
     /// Stop the server.
     Shutdown(ShutdownMode),
+    /// Let replay go on that somebody has paused: before PostgreSQL 13 a promotion would wait for that.
+    ResumeReplay,
     /// End standby mode (`pg_ctl promote`).
     PromoteServer,
     /// Receive WAL from this node, at this host, rather than from `master_ip`, until it is changed back.
@@ -117,6 +119,7 @@ impl Step {
             | Self::Reload
             | Self::Launch
             | Self::Shutdown(_)
+            | Self::ResumeReplay
             | Self::PromoteServer
             | Self::FollowPeer(..)
             | Self::CreateLock(_)
@@ -151,6 +154,15 @@ impl Step {
             || matches!((self, other), (Self::SetSyncQuorum(_), Self::SetSyncQuorum(_)))
     }
 
+    /// Returns the sentence about a step that failed; some errors name the parameter and what to do.
+    #[must_use]
+    pub fn failed(&self, error: &str) -> String {
+        match self {
+            Self::PrepareDirectories | Self::KeepWal(_) => error.to_owned(),
+            step => format!("{}: {error}", step.purpose()),
+        }
+    }
+
     /// Returns what the step could not do, for the sentence "cannot … : error".
     #[must_use]
     pub const fn purpose(&self) -> &'static str {
@@ -164,6 +176,7 @@ impl Step {
             Self::Reload => "Can't reload configuration file",
             Self::Launch => "Can't start PostgreSQL",
             Self::Shutdown(_) => "Can't stop PostgreSQL",
+            Self::ResumeReplay => "Can't resume the replay of WAL",
             Self::PromoteServer => "Can't promote PostgreSQL",
             Self::RestartReceiver => "Can't end the WAL receiver's connection",
             Self::FollowPeer(..) => "Can't fetch WAL from another standby",

@@ -219,13 +219,7 @@ impl fmt::Display for Failure {
             Self::CannotStop => write!(f, "PostgreSQL could not be stopped, not even by SIGKILL"),
             Self::Deadline(reason) => write!(f, "no time left: {reason}"),
             Self::ClusterUnavailable(error) => write!(f, "the cluster does not answer: {error}"),
-            // It names the parameter and what to do.
-            Self::StepFailed(step, error)
-                if matches!(**step, Step::PrepareDirectories | Step::KeepWal(_)) =>
-            {
-                f.write_str(error)
-            }
-            Self::StepFailed(step, error) => write!(f, "{}: {error}", step.purpose()),
+            Self::StepFailed(step, error) => f.write_str(&step.failed(error)),
         }
     }
 }

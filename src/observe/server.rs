@@ -1,5 +1,7 @@
 //! What is seen of the server without asking it.
 
+use std::time::Instant;
+
 use log::debug;
 
 use crate::model::instance::{ControlData, DiskSpace, Postmaster};
@@ -13,13 +15,58 @@ pub(super) fn disk(world: &World, due: bool) -> Option<DiskSpace> {
     disks::wal_disk(&world.settings, &world.user, world.version?)
 }
 
+/// Since when a postmaster, by its number, has been seen to be held, at every look.
+pub(super) type HeldSince = Option<(i32, Instant)>;
+
 /// Finds the postmaster. A process table that cannot be read proves nothing, so that the instance
 /// is not called absent for it.
-pub(super) fn find_postmaster(world: &World) -> Postmaster {
-    postmaster::find(&world.settings, &world.user).unwrap_or_else(|error| {
+pub(super) fn find_postmaster(world: &World, since: &mut HeldSince) -> Postmaster {
+    let found = postmaster::find(&world.settings, &world.user).unwrap_or_else(|error| {
         log::error!("cannot look for PostgreSQL's processes: {error}");
         Postmaster::Unknown
-    })
+    });
+    held_since(found, since, Instant::now())
+}
+
+/// Adds up for how long it has been held.
+fn held_since(found: Postmaster, since: &mut HeldSince, now: Instant) -> Postmaster {
+    let Postmaster::Running { pid, held: Some(_) } = found else {
+        *since = None;
+        return found;
+    };
+    let began = since.filter(|(known, _)| *known == pid).map_or(now, |(_, began)| began);
+    *since = Some((pid, began));
+    Postmaster::Running { pid, held: Some(now.saturating_duration_since(began)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn only_what_every_look_has_seen_held_adds_up() {
+        let look =
+            |pid, held: bool| Postmaster::Running { pid, held: held.then_some(Duration::ZERO) };
+        let start = Instant::now();
+        let mut since = None;
+        // (second, what the process table says, for how many seconds it is held)
+        for (second, seen, held) in [
+            (0, look(7, true), Some(0)),
+            (1, look(7, true), Some(1)),
+            (3, look(7, true), Some(3)),
+            (4, look(7, false), None),
+            (5, look(7, true), Some(0)),
+            (6, look(8, true), Some(0)),
+            (8, look(8, true), Some(2)),
+        ] {
+            let found = held_since(seen, &mut since, start + Duration::from_secs(second));
+            let Postmaster::Running { held: duration, .. } = found else { panic!("{found:?}") };
+            assert_eq!(duration, held.map(Duration::from_secs), "second {second}");
+        }
+        assert_eq!(held_since(Postmaster::Absent, &mut since, start), Postmaster::Absent);
+        assert_eq!(since, None);
+    }
 }
 
 /// What a stopped server's data directory says.

@@ -53,6 +53,8 @@ pub struct Facts {
     pub server_version: Option<u32>,
     /// The value in the configuration file; `None` when it is not set there.
     pub unix_socket_directories: Option<String>,
+    /// A recovery target that overrides the agent's settings: the parameter's name.
+    pub recovery_target: Option<&'static str>,
 }
 
 /// For whom the settings are checked.
@@ -127,6 +129,7 @@ pub fn validate(settings: &Settings, facts: &Facts, context: &Context) -> Vec<Fa
     }
     faults.extend(slots(settings));
     faults.extend(policy::policy(settings, facts));
+    faults.extend(policy::recovery_target(settings, facts, context.action));
     if context.can_fail() { faults } else { faults.into_iter().map(Fault::as_warning).collect() }
 }
 

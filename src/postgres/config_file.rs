@@ -28,6 +28,17 @@ pub fn setting(settings: &Settings, user: &User, name: &str) -> Option<String> {
     quoting::last_setting(&text, name)
 }
 
+/// Returns which of these the file itself sets to something.
+pub(super) fn that_are_set(
+    settings: &Settings,
+    user: &User,
+    names: &[&'static str],
+) -> Vec<&'static str> {
+    let Ok((_, text)) = resolve(&settings.config, user) else { return Vec::new() };
+    let is_set = |name: &str| quoting::last_setting(&text, name).is_some_and(|v| !v.is_empty());
+    names.iter().copied().filter(|name| is_set(name)).collect()
+}
+
 /// Which include lines the configuration file must have, and must not have.
 pub(super) struct Includes {
     pub(super) wanted: Vec<String>,

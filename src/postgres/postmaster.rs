@@ -40,7 +40,10 @@ pub fn data_directory(settings: &Settings, user: &User) -> DataDirectory {
 /// The process table cannot be read. An unreadable `postmaster.pid` is no error.
 pub fn find(settings: &Settings, user: &User) -> Result<Postmaster, PostgresError> {
     Ok(match look(settings, user)? {
-        Found::Postmaster(process) => Postmaster::Running { pid: process.pid, held: process.held },
+        Found::Postmaster(process) => {
+            let held = process.held.then_some(Duration::ZERO);
+            Postmaster::Running { pid: process.pid, held }
+        }
         Found::Processes(orphans) => match orphans.len() {
             0 if is_hidden(settings, user) => Postmaster::Unknown,
             0 => Postmaster::Absent,
@@ -200,16 +203,16 @@ mod tests {
         let postmaster = fake.run("postgres", fake.pgdata(), "/usr/bin/postgres -D x");
         assert_eq!(
             fake.find(),
-            Postmaster::Running { pid: postmaster.pid(), held: false },
+            Postmaster::Running { pid: postmaster.pid(), held: None },
             "no pid file"
         );
         fake.write_pid(postmaster.pid());
-        assert_eq!(fake.find(), Postmaster::Running { pid: postmaster.pid(), held: false });
+        assert_eq!(fake.find(), Postmaster::Running { pid: postmaster.pid(), held: None });
         let pid = postmaster.pid();
         fake.remove_program("postgres");
         assert_eq!(
             fake.find(),
-            Postmaster::Running { pid, held: false },
+            Postmaster::Running { pid, held: None },
             "the program was upgraded"
         );
     }

@@ -224,6 +224,6 @@ mod tests {
         assert_eq!(fake.find(), Postmaster::Absent);
         let title = format!("/bin/sh /opt/postgres -D {data} -c config_file={config} -p 5433");
         let script = fake.run("sh", fake.pgdata(), &title);
-        assert_eq!(fake.find(), Postmaster::Running { pid: script.pid(), held: false });
+        assert_eq!(fake.find(), Postmaster::Running { pid: script.pid(), held: None });
     }
 }

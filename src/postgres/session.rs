@@ -144,6 +144,23 @@ impl Session {
         done(asked)
     }
 
+    /// Lets a standby's replay go on; `true`: it was paused.
+    ///
+    /// # Errors
+    /// The server says no (it is no standby any more), or does not answer.
+    pub fn resume_replay(&mut self, deadline: Instant) -> Result<bool, PostgresError> {
+        let mut was_paused = false;
+        let asked = self.converse(Role::Owner, deadline, async |connection| {
+            let sql = statements::resume_replay(connection.version.says_xlog());
+            connection.client.query_one(sql, &[]).await?.try_get::<_, bool>(0)
+        });
+        let asked = asked.map(|(version, paused)| {
+            was_paused = paused;
+            (version, ())
+        });
+        done(asked).map(|()| was_paused)
+    }
+
     /// Ends the connections; the next question makes new ones.
     pub fn close(&mut self) {
         let connections = [self.monitor.take(), self.owner.take()];

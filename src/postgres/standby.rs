@@ -34,6 +34,15 @@ const CURRENT: &str = "current";
 /// that is how long redundancy is missing.
 const RETRY: &str = "1s";
 
+/// Where recovery ends; left from a point-in-time recovery they would have a standby pause, or promote itself.
+pub const RECOVERY_TARGETS: [&str; 5] = [
+    "recovery_target",
+    "recovery_target_lsn",
+    "recovery_target_name",
+    "recovery_target_time",
+    "recovery_target_xid",
+];
+
 /// What the local standby is to be.
 #[derive(Debug, Clone, Copy)]
 pub struct Standby<'a> {
@@ -90,6 +99,12 @@ impl Standby<'_> {
         }
         if self.version.uses_recovery_conf() {
             line("standby_mode", "on");
+        }
+        if !self.version.uses_recovery_conf() {
+            // The file that includes this one may have been left with them.
+            for name in config_file::that_are_set(self.settings, self.user, &RECOVERY_TARGETS) {
+                line(name, "");
+            }
         }
         if self.retry_is_free && !self.version.uses_recovery_conf() {
             line("wal_retrieve_retry_interval", RETRY);

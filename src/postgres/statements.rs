@@ -29,6 +29,14 @@ pub(super) const ADVANCE_SLOT: &str =
 /// Drops a slot that is not in use. Parameter: its name.
 pub(super) const DROP_SLOT: &str = "SELECT pg_catalog.pg_drop_replication_slot($1)";
 
+/// Lets a standby's replay go on; tells whether it was paused.
+pub(super) const fn resume_replay(says_xlog: bool) -> &'static str {
+    match says_xlog {
+        true => "SELECT pg_catalog.pg_is_xlog_replay_paused(), pg_catalog.pg_xlog_replay_resume()",
+        false => "SELECT pg_catalog.pg_is_wal_replay_paused(), pg_catalog.pg_wal_replay_resume()",
+    }
+}
+
 /// Asks a walsender which database cluster it serves and on which timeline it is.
 pub(super) const IDENTIFY_SYSTEM: &str = "IDENTIFY_SYSTEM";
 

@@ -26,8 +26,9 @@ fn rows(host: &Host) -> Option<String> {
     host.psql("select count(*) from by_hand").ok()
 }
 
-/// The old primary dies in maintenance mode, and the operator promotes its synchronous standby.
-fn promoted_in_maintenance(threshold: &str) {
+/// The old primary dies in maintenance mode, or its host for good, and the operator promotes its synchronous
+/// standby.
+fn promoted_in_maintenance(threshold: &str, for_good: bool) {
     let text = |text: String| {
         text.replacen("migration-threshold=3", &format!("migration-threshold={threshold}"), 1)
     };
@@ -40,26 +41,39 @@ fn promoted_in_maintenance(threshold: &str) {
     let (first, second) = (site.cluster.host("pm01"), site.cluster.host(new));
     property(&first, "maintenance-mode", "true");
     site.cluster.wait_until("maintenance", SOON, |state| state.maintenance);
-    first.kill_postmaster(Signal::SIGKILL);
+    match for_good {
+        true => first.power_off(),
+        false => first.kill_postmaster(Signal::SIGKILL),
+    }
     promote_by_hand(&second);
-    property(&first, "maintenance-mode", "false");
+    let postmaster = second.postmaster();
+    property(&second, "maintenance-mode", "false");
     site.cluster.wait_until("the primary by hand is on record", SOON * 2, |state| {
         state.is_promoted_only_on(new) && site.record(state, new)[..2] == ["PRI", "LATEST"]
     });
     assert_eq!(rows(&second).as_deref(), Some("2000"), "rows of the primary by hand are lost");
-    first.run_ok(&["crm_resource", "--cleanup", "-r", "pgsql"]).expect("failures are forgotten");
-    site.settled(new, &["pm01", third]);
+    assert_eq!(second.postmaster(), postmaster, "the primary by hand was stopped for nothing");
+    second.run_ok(&["crm_resource", "--cleanup", "-r", "pgsql"]).expect("failures are forgotten");
+    match for_good {
+        true => site.settled(new, &[third]),
+        false => site.settled(new, &["pm01", third]),
+    };
     assert_eq!(rows(&second).as_deref(), Some("2000"));
 }
 
 #[test]
 fn a_standby_that_was_promoted_in_maintenance_mode_becomes_the_primary_with_threshold_1() {
-    promoted_in_maintenance("1");
+    promoted_in_maintenance("1", false);
 }
 
 #[test]
 fn a_standby_that_was_promoted_in_maintenance_mode_becomes_the_primary_with_threshold_3() {
-    promoted_in_maintenance("3");
+    promoted_in_maintenance("3", false);
+}
+
+#[test]
+fn a_standby_that_was_promoted_by_hand_for_a_host_that_is_gone_for_good_stays_the_primary() {
+    promoted_in_maintenance("1", true);
 }
 
 #[test]

@@ -48,8 +48,9 @@ fn fact() -> impl Strategy<Value = Fact> {
 
 fn facts() -> impl Strategy<Value = Facts> {
     let node = (fact(), fact(), fact(), fact(), fact(), fact(), fact());
-    let server = (any::<Option<u32>>(), any::<Option<String>>(), any::<Option<String>>());
-    (node, server).prop_map(|(node, (server_version, stranger, unix_socket_directories))| Facts {
+    let target = prop_oneof![Just(None), Just(Some("recovery_target_time"))];
+    let server = (any::<Option<u32>>(), any::<Option<String>>(), any::<Option<String>>(), target);
+    (node, server).prop_map(|(node, (server_version, stranger, directories, target))| Facts {
         privileged: node.0,
         pgdba_exists: node.1,
         pgctl_executable: node.2,
@@ -59,7 +60,8 @@ fn facts() -> impl Strategy<Value = Facts> {
         pgdata_present: node.6,
         pgdata_stranger: stranger,
         server_version,
-        unix_socket_directories,
+        unix_socket_directories: directories,
+        recovery_target: target,
     })
 }
 

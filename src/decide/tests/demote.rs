@@ -177,7 +177,7 @@ fn a_server_that_was_to_come_back_as_a_standby_and_is_a_primary_ends() {
         shut_down_cleanly(&mut scene);
         let (steps, _) = scene.run(Action::Demote);
         assert!(steps.contains(&Step::Launch), "{steps:?}");
-        scene.seen.instance.postmaster = Postmaster::Running { pid: 43, held: false };
+        scene.seen.instance.postmaster = Postmaster::Running { pid: 43, held: None };
         scene.seen.instance.answer = answer.clone();
         scene.seen.files.standby_mark = mark;
         let (steps, end) = scene.run(Action::Demote);

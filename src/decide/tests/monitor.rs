@@ -15,7 +15,7 @@ use std::time::Duration;
 #[test]
 fn monitor_answers_by_what_it_finds() {
     use Refusal::{Full, Other, ShuttingDown, StartingUp};
-    let up = Postmaster::Running { pid: 1, held: false };
+    let up = Postmaster::Running { pid: 1, held: None };
     let wait = |reason| Verdict::Wait(reason);
     let refused = |why: &str| failed(Failure::NotAccepting(why.into()));
     // (postmaster, answer, is a standby by its mark, verdict)

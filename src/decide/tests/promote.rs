@@ -114,6 +114,28 @@ fn before_postgresql_13_a_candidate_restarts_to_fetch_wal_and_only_then() {
 }
 
 #[test]
+fn before_postgresql_13_a_replay_that_is_paused_goes_on_before_the_promotion() {
+    for (reloads, resumes) in [(false, true), (true, false)] {
+        for refused in [false, true] {
+            let mut scene = Scene::standby(Sync, "pm02");
+            scene.seen.instance.conninfo_reloads = reloads;
+            let mut steps = Vec::new();
+            while let Verdict::Do(step) = scene.decide(Action::Promote) {
+                match refused && step == Step::ResumeReplay {
+                    true => scene.fail(step.clone()),
+                    false => scene.take(step.clone()),
+                }
+                steps.push(step);
+            }
+            let place = |step: &Step| steps.iter().position(|taken| taken == step);
+            let promoted = place(&Step::PromoteServer).expect("it is promoted");
+            let resumed = place(&Step::ResumeReplay);
+            assert_eq!(resumed, resumes.then(|| promoted - 1), "{steps:?}");
+        }
+    }
+}
+
+#[test]
 fn promote_gives_up_only_where_acknowledged_wal_would_be_lost() {
     let ahead = position(1, END.0 + 800);
     for (mode, status, refuses) in
@@ -216,7 +238,7 @@ fn a_promotion_by_restart_records_the_same_and_ends_as_primary() {
     assert_eq!(steps[steps.len() - 3..], restart);
     assert!(place(&record) < place(&restart[0]), "{steps:?}");
     assert_eq!(end, STARTING);
-    scene.seen.instance.postmaster = Postmaster::Running { pid: 43, held: false };
+    scene.seen.instance.postmaster = Postmaster::Running { pid: 43, held: None };
     scene.seen.instance.answer = primary_report();
     assert_eq!(scene.run(Action::Promote).1, SUCCESS);
 }

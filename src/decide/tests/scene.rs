@@ -92,7 +92,7 @@ impl Scene {
             local: node(local),
             instance: Instance {
                 data_directory: DataDirectory::Present,
-                postmaster: Postmaster::Running { pid: 42, held: false },
+                postmaster: Postmaster::Running { pid: 42, held: None },
                 answer,
                 disk: None,
                 control: None,

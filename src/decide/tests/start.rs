@@ -82,6 +82,24 @@ fn start_does_not_end_a_standby_that_still_recovers() {
 }
 
 #[test]
+fn no_start_of_a_standby_holds_the_cluster_until_its_server_answers() {
+    let silent = Answer::Silent("the server does not answer a connection".into());
+    for (answer, seconds, ends) in [
+        (Answer::Refused(Refusal::StartingUp), 2, false),
+        (Answer::Refused(Refusal::StartingUp), 4, true),
+        (silent.clone(), 9, false),
+        (silent, 11, true),
+    ] {
+        let mut scene = Scene::standby(Sync, "pm02");
+        scene.seen.files.standby_mark = true;
+        scene.seen.instance.answer = answer.clone();
+        scene.seen.time.elapsed = Duration::from_secs(seconds);
+        let end = scene.decide(Action::Start);
+        assert_eq!(end == SUCCESS, ends, "{answer:?} {seconds}: {end:?}");
+    }
+}
+
+#[test]
 fn a_locked_node_without_a_primary_starts_as_the_last_one_or_when_it_cannot_be_promoted() {
     // (own record, primary, membership of pm03) -> starts
     let table = [

@@ -55,8 +55,17 @@ fn stop_succeeds_without_cluster_or_data_directory_and_kills_what_was_left() {
 fn a_postmaster_that_is_held_takes_no_other_signal_than_sigkill() {
     for action in [Action::Stop, Action::Demote] {
         let mut scene = Scene::primary(Async);
-        scene.seen.instance.postmaster = Postmaster::Running { pid: 42, held: true };
+        let held =
+            |millis| Postmaster::Running { pid: 42, held: Some(Duration::from_millis(millis)) };
         scene.seen.instance.answer = Answer::Silent("held".into());
+        // A debugger's or a tracer's moment is no reason to kill.
+        for millis in [0, 30, 1400] {
+            scene.seen.instance.postmaster = held(millis);
+            let (steps, end) = scene.clone().run(action);
+            assert!(!steps.iter().any(|step| matches!(step, Step::Shutdown(_))), "{steps:?}");
+            assert_eq!(end, Verdict::Wait(Reason::ServerStops));
+        }
+        scene.seen.instance.postmaster = held(1500);
         let (steps, _) = scene.run(action);
         let shutdowns: Vec<_> =
             steps.iter().filter(|step| matches!(step, Step::Shutdown(_))).collect();

@@ -143,7 +143,7 @@ fn unproven_data_is_asked_about_until_it_is_proven_and_follows_then() {
     let places: Vec<_> = order.iter().map(place).collect();
     assert!(places.is_sorted() && places[0].is_some(), "{steps:?}");
     assert_eq!(end, STARTING);
-    scene.seen.instance.postmaster = Postmaster::Running { pid: 43, held: false };
+    scene.seen.instance.postmaster = Postmaster::Running { pid: 43, held: None };
     scene.seen.instance.answer = Answer::Refused(Refusal::StartingUp);
     assert_eq!(scene.run(Action::Monitor).1, STARTING);
     let answer = running(None, Latest).seen.instance.answer;
@@ -162,9 +162,18 @@ fn what_a_running_standby_is_found_to_be() {
         let history = TimelineHistory::parse(Timeline(3), "2\t0/5000000\tx").expect("a history");
         PrimaryData { history, ..primary(3) }
     };
+    let second = |stays_on: Option<u32>| {
+        let mut own = OwnData { stays_on: stays_on.map(Timeline), ..own_until(FORK.0) };
+        own.control.timeline = Timeline(2);
+        own.history = Some(history(2));
+        own
+    };
+    let on_second = Own(Some(Timeline(2)));
     // (lock, settings, own data, primary) -> failed, lock goes, server is restarted
     for (case, lock, recovers_to, own, theirs, fails, unlocked, restarted) in [
         ("prefix", lock(1), FIRST, own_until(FORK.0), primary(2), false, true, true),
+        ("followed", lock(1), on_second, second(Some(2)), primary(2), false, false, true),
+        ("followed, latest", lock(1), Latest, second(None), primary(2), false, true, false),
         ("no lock", None, FIRST, own_until(FORK.0), primary(2), false, false, true),
         ("latest", lock(1), Latest, own_until(FORK.0), primary(2), false, true, false),
         ("diverged", lock(1), FIRST, own_until(beyond), primary(2), true, false, false),

@@ -1,5 +1,6 @@
 //! Whether the policy of replication fits the nodes, the server and the other parameters.
 
+use crate::model::action::Action;
 use crate::model::policy::{Policy, SyncAvailability};
 use crate::model::settings::{ReplicationMode, Settings};
 use crate::model::sync_names::SyncMethod;
@@ -19,6 +20,19 @@ pub(super) fn policy(settings: &Settings, facts: &Facts) -> Vec<Fault> {
         ReplicationMode::Async => unused(settings).into_iter().collect(),
         ReplicationMode::None | ReplicationMode::Slave => Vec::new(),
     }
+}
+
+/// A standby ends its recovery at a target and pauses there, or promotes itself, whatever the cluster knows
+/// (`recoveryStopsAfter` in xlogrecovery.c). One that runs is past the start that would have refused it.
+pub(super) fn recovery_target(settings: &Settings, facts: &Facts, action: Action) -> Option<Fault> {
+    let name = facts.recovery_target.filter(|_| settings.is_replication())?;
+    let problem = format!(
+        "{name} is set in postgresql.auto.conf: a standby would stop there, or promote itself"
+    );
+    let remedy = format!("remove the line (ALTER SYSTEM RESET {name} on a running server)");
+    let pgdata = settings.pgdata.to_string_lossy();
+    (action != Action::Promote)
+        .then(|| Fault::error("pgdata", &pgdata, problem, remedy, ExitCode::Generic))
 }
 
 /// More standbys to wait for than there can be.

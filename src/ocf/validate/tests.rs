@@ -35,7 +35,20 @@ fn sound_facts() -> Facts {
         pgdata_writable: Fact::Holds,
         server_version: Some(150_000),
         unix_socket_directories: None,
+        recovery_target: None,
     }
+}
+
+#[test]
+fn a_recovery_target_that_nothing_overrides_is_refused_before_a_start_only() {
+    let facts = Facts { recovery_target: Some("recovery_target_lsn"), ..sound_facts() };
+    for (action, refused) in [(Action::Start, true), (Action::Promote, false)] {
+        let faults = faults_of(action, &[], &facts);
+        assert_eq!(faults.len(), usize::from(refused), "{action:?}: {faults:?}");
+        let told = faults.iter().all(|fault| fault.problem.contains("recovery_target_lsn"));
+        assert!(told, "{faults:?}");
+    }
+    assert_eq!(faults_of(Action::Start, &[("OCF_RESKEY_rep_mode", "none")], &facts), []);
 }
 
 fn faults_of(action: Action, changes: &[(&str, &str)], facts: &Facts) -> Vec<Fault> {

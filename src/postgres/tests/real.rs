@@ -4,6 +4,7 @@
 mod receiver;
 mod rights;
 mod slots;
+mod targets;
 mod tls;
 
 use std::fs;

@@ -3,12 +3,11 @@
 
 use std::time::{Duration, Instant};
 
-use testbed::{Host, State};
+use testbed::{Data, State, standing};
 
 use crate::error::Error;
-use crate::history::standing;
-use crate::row::{Data, Hand};
-use crate::site::{BINDIR, LOCK, PGDATA, SOON, status, until};
+use crate::row::Hand;
+use crate::site::{LOCK, SOON, status, until};
 use crate::stage::{Stage, refusal};
 
 /// Longer than a standby needs to find its primary on a busy machine.
@@ -82,7 +81,8 @@ fn lend_a_hand(stage: &Stage, stuck: &Stuck, again: bool) -> Result<Hand, Error>
             if reason.contains("PGSQL.lock") { "removed lock" } else { "cleanup" }
         }
         Some(_) | None => {
-            copy(&host, &primary)?;
+            host.copy_from(&primary)?;
+            host.run_ok(&["rm", "-f", LOCK])?;
             "copy"
         }
     };
@@ -98,20 +98,4 @@ fn lend_a_hand(stage: &Stage, stuck: &Stuck, again: bool) -> Result<Hand, Error>
     }
     let reason = stuck.reason.clone().unwrap_or_else(|| "it did not stream".into());
     Ok(Hand { host: stuck.host.clone(), act: act.into(), data, proof, reason })
-}
-
-/// A new copy of the primary's data, in place of what was there.
-pub fn copy(host: &Host, primary: &Host) -> Result<(), Error> {
-    let address = primary.address();
-    let program = format!("{BINDIR}/pg_basebackup");
-    let fresh = format!("{PGDATA}.new");
-    let words = [&program, "-D", &fresh, "-h", &address, "-U", "repuser", "-c", "fast"];
-    host.run_ok(&["rm", "-rf", &fresh])?;
-    let copied = host.run_as("postgres", &words)?;
-    if !copied.success() {
-        return Err(Error::said(format!("pg_basebackup: {}", copied.stderr.trim())));
-    }
-    let script = format!("rm -rf {PGDATA} && mv {fresh} {PGDATA} && rm -f {LOCK}");
-    host.run_ok(&["sh", "-euc", &script])?;
-    Ok(())
 }

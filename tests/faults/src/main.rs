@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! main ▶ arguments, table, parts, progress
-//!   └──▶ crew ─▶ play ─▶ stage, comeback ─▶ history
-//!                  ├──▶ measure           cases ─▶ case, stage, disk
+//!   └──▶ crew ─▶ play ─▶ stage, comeback
+//!                  ├──▶ measure           cases ─▶ case, stage
 //!                  └──▶ row (judges)      site, mode
 //! ```
 
@@ -12,9 +12,7 @@ mod case;
 mod cases;
 mod comeback;
 mod crew;
-mod disk;
 mod error;
-mod history;
 mod measure;
 mod mode;
 mod parts;

@@ -47,7 +47,7 @@ pub fn measure(site: &Site, notes: &Notes, fenced_before: usize) -> Result<Measu
         primaries_at_once: at_once(&notes.primaries),
         second_survived: survived,
         fenced: fenced.into_iter().map(|fenced| fenced.host).collect(),
-        timeouts: timeouts(site, notes.struck),
+        timeouts: site.cluster.timeouts(notes.struck),
         ..Measured::default()
     })
 }
@@ -65,18 +65,6 @@ fn at_once(primaries: &[Primary]) -> usize {
         there.map(|primary| &primary.host).collect::<BTreeSet<_>>().len()
     };
     primaries.iter().map(|primary| hosts_at(primary.from)).max().unwrap_or_default()
-}
-
-/// The actions of which a controller said that their time was over.
-fn timeouts(site: &Site, since: SystemTime) -> Vec<String> {
-    let events = site.cluster.events();
-    let late = events.iter().filter(|event| {
-        let text = &event.line.text;
-        event.line.at >= since && text.starts_with("Result of ") && text.contains("Timed Out")
-    });
-    let texts =
-        late.map(|event| event.line.text.split(" | ").next().unwrap_or_default().to_owned());
-    texts.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 impl Notes {

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use testbed::{Cluster, LedgerPlan, PrimariesProbe};
+use testbed::{LedgerPlan, PrimariesProbe};
 
 use crate::case::{Case, Expect, Fences, Heal, Setup};
 use crate::comeback::bring_back;
@@ -124,20 +124,8 @@ fn heal(stage: &mut Stage, case: &Case) -> Result<(), Error> {
     cluster.heal_network()?;
     // A slow power switch may still be about to act on a request of before.
     until("every host is on and in the cluster", SOON, || {
-        power_on(cluster).ok()?;
+        cluster.power_on().ok()?;
         let state = cluster.state().ok()?;
         (state.quorum && state.online().len() == cluster.hosts().len()).then_some(())
     })
-}
-
-fn power_on(cluster: &Cluster) -> Result<(), Error> {
-    cluster.on_every_host(|host| {
-        let runs = |name| host.processes().iter().any(|process| process.name == name);
-        match host.is_on() {
-            false => host.power_on(),
-            true if runs("corosync") && runs("pacemakerd") => Ok(()),
-            true => host.start_cluster(),
-        }
-    })?;
-    Ok(())
 }

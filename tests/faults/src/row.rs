@@ -1,6 +1,7 @@
 //! A row of the table: what was measured, as plain data, and the verdict, which follows from nothing else.
 
 use serde::{Deserialize, Serialize};
+use testbed::Data;
 
 use crate::case::Expect;
 use crate::mode::{Mode, Speed};
@@ -72,18 +73,6 @@ pub struct Hand {
     pub proof: String,
     /// What the cluster said before.
     pub reason: String,
-}
-
-/// How a host's data stands to the primary's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Data {
-    /// All of it is part of the primary's history: PostgreSQL could go on from there.
-    Prefix,
-    /// Some of it is not.
-    Diverged,
-    /// It could not be found out.
-    Unknown,
 }
 
 /// What a case permits.

@@ -4,10 +4,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use testbed::{Builder, Cluster, Host, State};
+use testbed::{Builder, Cluster, Host, SmallDisks, State};
 
 use crate::case::Setup;
-use crate::disk::SmallDisks;
 use crate::error::Error;
 use crate::mode::Mode;
 
@@ -25,13 +24,6 @@ pub const LOCK: &str = "/var/lib/pgsql/tmp/PGSQL.lock";
 pub const BINDIR: &str = "/usr/lib/postgresql/15/bin";
 
 const EXAMPLE: &str = include_str!("../../../crm-examples/three-hosts.crm");
-/// What the standbys' user needs beside replication, so that pg_rewind can copy with it (PostgreSQL's manual, pg_rewind).
-const REWIND_RIGHTS: [&str; 4] = [
-    "grant execute on function pg_catalog.pg_ls_dir(text, boolean, boolean) to repuser",
-    "grant execute on function pg_catalog.pg_stat_file(text, boolean) to repuser",
-    "grant execute on function pg_catalog.pg_read_binary_file(text) to repuser",
-    "grant execute on function pg_catalog.pg_read_binary_file(text, bigint, bigint, boolean) to repuser",
-];
 const PAUSE: Duration = Duration::from_millis(200);
 /// Time for anything that takes seconds on a quiet machine.
 pub const SOON: Duration = Duration::from_secs(90);
@@ -69,7 +61,7 @@ impl Site {
     /// Boots three hosts with the agent and waits for a primary and two streaming standbys.
     pub fn boot(agent: &Path, kind: Kind, name: &str) -> Result<Self, Error> {
         let disks = match kind.setup {
-            Setup::SmallWal => Some(SmallDisks::make()?),
+            Setup::SmallWal => Some(SmallDisks::make(3)?),
             Setup::Example | Setup::ShortStart | Setup::Rewind => None,
         };
         let builder = builder(agent, name);
@@ -81,8 +73,7 @@ impl Site {
         let site = Self { cluster, kind, _disks: disks };
         let roles = site.settle(SOON)?;
         if kind.setup == Setup::Rewind {
-            let primary = site.cluster.host(&roles.primary);
-            REWIND_RIGHTS.iter().try_for_each(|right| primary.query(right).map(drop))?;
+            site.cluster.host(&roles.primary).grant_rewind("repuser")?;
         }
         Ok(site)
     }

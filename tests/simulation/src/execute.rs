@@ -30,6 +30,7 @@ pub fn execute(
         // Where the WAL that only this node has is put is not modelled.
         Step::KeepWal(_) | Step::RemoveKeptWal(_) => Ok(()),
         Step::Rewind(_, address) => rewind::rewind(world, id, running, address),
+        Step::ResumeReplay => Err("not modelled".into()),
         Step::WriteStandbySettings | Step::StayOnTimeline(_) => {
             let settings = &world.versions[running.order.version];
             let disk = &mut world.hosts[id].disk;

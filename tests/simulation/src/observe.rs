@@ -165,7 +165,11 @@ fn instance(world: &World, id: HostId, running: &Running, answer: Answer) -> Ins
         | Phase::Standby
         | Phase::Promoting { .. }
         | Phase::Primary
-        | Phase::Stopping { .. } => Postmaster::Running { pid: 4711, held: host.server.held() },
+        | Phase::Stopping { .. } => {
+            // For long enough: that it is seen at several looks is not modelled.
+            let held = host.server.held().then_some(Duration::from_secs(60));
+            Postmaster::Running { pid: 4711, held }
+        }
     };
     let control =
         (running.needs.control && !host.server.runs()).then(|| inquiry::control(world, &host.disk));

@@ -66,7 +66,7 @@ impl Default for Builder {
     }
 }
 
-fn names(count: usize) -> Vec<String> {
+pub(crate) fn names(count: usize) -> Vec<String> {
     (1..=count).map(|number| format!("pm{number:02}")).collect()
 }
 

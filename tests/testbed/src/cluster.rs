@@ -76,6 +76,18 @@ impl Cluster {
         })
     }
 
+    /// Gives power to every host that is off, and starts Corosync and Pacemaker wherever one of them does not run.
+    pub fn power_on(&self) -> Result<(), Error> {
+        self.on_every_host(|host| {
+            let runs = |name| host.processes().iter().any(|process| process.name == name);
+            match host.is_on() {
+                false => host.power_on(),
+                true if runs("corosync") && runs("pacemakerd") => Ok(()),
+                true => host.start_cluster(),
+            }
+        })
+    }
+
     /// Loads a configuration of the crm shell, on the first host that is on.
     pub fn configure_crm(&self, text: &str) -> Result<(), Error> {
         let words = ["crm", "-F", "configure", "load", "update", "-"];

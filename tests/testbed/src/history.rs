@@ -6,6 +6,7 @@ use crate::host::Host;
 use crate::log::{self, Line};
 use crate::stack::PACEMAKER_LOG;
 use roxmltree::Node as Xml;
+use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
 /// Something worth seeing on a time line.
@@ -91,6 +92,19 @@ impl Cluster {
     #[must_use]
     pub fn actions_slower_than(&self, limit: Duration) -> Vec<ActionRecord> {
         self.actions().into_iter().filter(|action| action.took > limit).collect()
+    }
+
+    /// The actions of which a controller has said, since then, that their time was over.
+    #[must_use]
+    pub fn timeouts(&self, since: SystemTime) -> Vec<String> {
+        let lines = self.lines();
+        let late = lines.iter().filter(|event| {
+            let text = &event.line.text;
+            event.line.at >= since && text.starts_with("Result of ") && text.contains("Timed Out")
+        });
+        let texts =
+            late.map(|event| event.line.text.split(" | ").next().unwrap_or_default().to_owned());
+        texts.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     fn lines(&self) -> Vec<Event> {

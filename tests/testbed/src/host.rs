@@ -5,6 +5,7 @@ use crate::error::{Doing, Error};
 use crate::machine::{DiskFile, Machine};
 use crate::shared::Shared;
 use crate::stack;
+use nix::unistd::Pid;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -202,6 +203,18 @@ impl Host {
         }
         let Ok(entries) = std::fs::read_dir(self.path("/proc")) else { return Vec::new() };
         entries.flatten().filter_map(|entry| process(&entry.path())).collect()
+    }
+
+    /// Every process of the host but the first, as this machine numbers them.
+    pub(crate) fn outer_pids(&self) -> Vec<Pid> {
+        let Some(first) = self.machine().pid() else { return Vec::new() };
+        let space = |pid: &str| std::fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
+        let own = space(&first.to_string());
+        let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        let pids = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        let inside = pids.filter(|pid| own.is_some() && space(pid) == own);
+        let pids = inside.filter_map(|pid| pid.parse().ok()).map(Pid::from_raw);
+        pids.filter(|&pid| pid != first).collect()
     }
 
     /// Sends a signal (`KILL`, `STOP`, …) to a process of the host.

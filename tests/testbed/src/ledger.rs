@@ -23,10 +23,29 @@ const CONNECT_LIMIT: Duration = Duration::from_millis(700);
 /// A commit may wait for a standby for a long time and still be alive; the kernel notices a dead peer sooner.
 const ANSWER_LIMIT: Duration = Duration::from_secs(60);
 const PAUSE_BETWEEN_ATTEMPTS: Duration = Duration::from_millis(10);
-const STATEMENT: &str = "insert into ledger (number) values ";
 
 /// Never reused in this process, so that several ledgers share a table.
 static NEXT: AtomicI64 = AtomicI64::new(1);
+
+/// A number that no row of this process has yet.
+pub(crate) fn next_number() -> i64 {
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// The row of that number, and a transfer with it if there are accounts; they are locked in one order, so that no two
+/// transfers wait for each other.
+pub(crate) fn statement(number: i64, accounts: Option<i64>) -> String {
+    let row = format!("insert into ledger (number) values ({number})");
+    let Some(accounts) = accounts else { return row };
+    let one = number * 7919 % accounts;
+    let other = (one + 1 + number % (accounts - 1)) % accounts;
+    let amount = if one < other { number % 10 } else { -(number % 10) };
+    let (low, high) = (one.min(other), one.max(other));
+    format!(
+        "{row}; update accounts set balance = balance - {amount} where id = {low}; \
+         update accounts set balance = balance + {amount} where id = {high}"
+    )
+}
 
 /// How the ledger writes.
 #[derive(Debug, Clone)]
@@ -38,6 +57,8 @@ pub struct LedgerPlan {
     writers: usize,
     pause: Duration,
     connect_limit: Duration,
+    rest: Duration,
+    accounts: Option<i64>,
 }
 
 /// A ledger that is being written.
@@ -90,8 +111,9 @@ pub struct LedgerReport {
 
 impl LedgerPlan {
     const fn new(netns: PathBuf, address: String, port: u16) -> Self {
-        let (pause, connect_limit) = (Duration::from_millis(2), CONNECT_LIMIT);
-        Self { netns, address, port, writers: 1, pause, connect_limit }
+        let (pause, rest) = (Duration::from_millis(2), PAUSE_BETWEEN_ATTEMPTS);
+        let (connect_limit, accounts) = (CONNECT_LIMIT, None);
+        Self { netns, address, port, writers: 1, pause, connect_limit, rest, accounts }
     }
 
     /// A client of its own, writing to an address of the cluster.
@@ -123,6 +145,19 @@ impl LedgerPlan {
         self
     }
 
+    /// How long each rests after a refusal (default: 10 ms), a standby's for instance.
+    pub const fn rest(mut self, rest: Duration) -> Self {
+        self.rest = rest;
+        self
+    }
+
+    /// Each row comes with a transfer between two of so many accounts, in one transaction (table `accounts` with `id`
+    /// from 0 and `balance`).
+    pub const fn transfers(mut self, accounts: i64) -> Self {
+        self.accounts = Some(accounts);
+        self
+    }
+
     /// Starts to write.
     pub fn start(self) -> Result<Ledger, Error> {
         let address: SocketAddr =
@@ -135,10 +170,8 @@ impl LedgerPlan {
         let mut writers = Vec::new();
         for _ in 0..self.writers {
             let writer = Writer {
-                netns: self.netns.clone(),
+                plan: self.clone(),
                 address,
-                pause: self.pause,
-                connect_limit: self.connect_limit,
                 stop: Arc::clone(&stop),
                 notes: Arc::clone(&notes),
             };
@@ -230,12 +263,18 @@ impl LedgerReport {
     }
 }
 
+impl Host {
+    /// Every row of the ledger that the host's server has.
+    pub fn ledger_rows(&self) -> Result<BTreeSet<i64>, Error> {
+        let rows = self.query("select number from ledger")?;
+        Ok(rows.into_iter().flatten().flatten().filter_map(|number| number.parse().ok()).collect())
+    }
+}
+
 impl Cluster {
     /// The acknowledged rows that the host's server does not have; empty is what every test wants.
     pub fn verify_ledger(&self, report: &LedgerReport, host: &Host) -> Result<Vec<i64>, Error> {
-        let rows = host.query("select number from ledger")?;
-        let there: BTreeSet<i64> =
-            rows.into_iter().flatten().flatten().filter_map(|number| number.parse().ok()).collect();
+        let there = host.ledger_rows()?;
         let noted = report.acknowledged.iter().map(|row| row.number);
         Ok(noted.filter(|number| !there.contains(number)).collect())
     }
@@ -243,10 +282,8 @@ impl Cluster {
 
 /// One writer, with its own thread, since a thread enters the client's namespace for good.
 struct Writer {
-    netns: PathBuf,
+    plan: LedgerPlan,
     address: SocketAddr,
-    pause: Duration,
-    connect_limit: Duration,
     stop: Arc<AtomicBool>,
     notes: Arc<Mutex<LedgerReport>>,
 }
@@ -255,9 +292,10 @@ impl Writer {
     fn work(&self) {
         while !self.stopped() {
             // Entered anew each time, because a host that was switched off and on has a new namespace.
-            let connected =
-                namespace::enter(&self.netns).map_err(|error| error.to_string()).and_then(|()| {
-                    Session::connect(self.address, self.connect_limit)
+            let connected = namespace::enter(&self.plan.netns)
+                .map_err(|error| error.to_string())
+                .and_then(|()| {
+                    Session::connect(self.address, self.plan.connect_limit)
                         .map_err(|error| error.to_string())
                 });
             match connected {
@@ -273,15 +311,15 @@ impl Writer {
     /// Writes until something is wrong with the connection.
     fn write(&self, mut session: Session) {
         while !self.stopped() {
-            let number = NEXT.fetch_add(1, Ordering::Relaxed);
-            match session.query(&format!("{STATEMENT}({number})"), ANSWER_LIMIT, &|| self.stopped())
-            {
+            let number = next_number();
+            let statement = statement(number, self.plan.accounts);
+            match session.query(&statement, ANSWER_LIMIT, &|| self.stopped()) {
                 Ok(_) => self.note(|notes| {
                     notes.acknowledged.push(Acknowledged { number, at: SystemTime::now() })
                 }),
                 Err(Failure::Refused(complaint)) => {
                     self.complain(complaint);
-                    thread::sleep(PAUSE_BETWEEN_ATTEMPTS);
+                    thread::sleep(self.plan.rest);
                     return;
                 }
                 Err(Failure::Lost(error)) => {
@@ -289,7 +327,7 @@ impl Writer {
                     return self.complain(error.to_string());
                 }
             }
-            thread::sleep(self.pause);
+            thread::sleep(self.plan.pause);
         }
     }
 

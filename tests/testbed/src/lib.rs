@@ -5,7 +5,7 @@
 //! builder ▶ cluster ▶ watch (state, wait until)   history (time line, actions)   evidence (after a failure)
 //!              │
 //!              ▼
-//!            host ─▶ faults   postgres ─▶ template      ledger, probe ─▶ wire, namespace
+//!            host ─▶ faults, disk   postgres, standing ─▶ template      ledger, reader, probe ─▶ wire, namespace
 //!              │
 //!              ▼
 //!            stack (corosync, pacemakerd)
@@ -37,6 +37,7 @@ mod builder;
 mod cleanup;
 mod cluster;
 mod command;
+mod disk;
 mod error;
 mod evidence;
 mod faults;
@@ -50,9 +51,11 @@ mod namespace;
 mod network;
 mod postgres;
 mod probe;
+mod reader;
 mod requirements;
 mod shared;
 mod stack;
+mod standing;
 mod state;
 mod template;
 mod watch;
@@ -62,6 +65,7 @@ pub use builder::Builder;
 pub use cleanup::{interrupted, sweep};
 pub use cluster::Cluster;
 pub use command::{Output, poll};
+pub use disk::SmallDisks;
 pub use error::Error;
 pub use evidence::clock;
 pub use fencing::{Fenced, Fencing};
@@ -72,6 +76,8 @@ pub use log::Line;
 pub use network::{CLIENT_ADDRESS, Port, SUBNET};
 pub use nix::sys::signal::Signal;
 pub use probe::{PrimariesProbe, Primary, TwoPrimaries, two_primaries};
+pub use reader::{Reader, ReaderPlan, Readings};
 pub use requirements::{Requirement, requirements};
+pub use standing::{Data, standing};
 pub use state::{Failure, Node, Resource, Role, State};
 pub use wire::Rows;

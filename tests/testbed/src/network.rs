@@ -1,7 +1,8 @@
 //! The cables: a switch, a namespace per host and one for the client, and the faults of the links between them.
 //! Knows ports and addresses, not what runs behind them.
 //!
-//! The kernel of a small machine has no netem, so loss is an nft rule on the switch; there is no delay.
+//! The kernel of a small machine has no netem, so loss is an nft rule on the switch, and delay is that of a full queue
+//! before a narrow line (tbf).
 
 use crate::command;
 use crate::error::Error;
@@ -51,6 +52,7 @@ struct Faults {
     cut: BTreeSet<Port>,
     one_way: BTreeSet<(Port, Port)>,
     loss_percent: BTreeMap<Port, u8>,
+    narrow: BTreeSet<Port>,
 }
 
 /// The switch with its ports.
@@ -153,11 +155,45 @@ impl Network {
         self.load(&faults)
     }
 
+    /// Lets no more than so many kilobits in a second pass to the port; what waits for more than 400 ms is lost.
+    pub(crate) fn set_narrow(&self, port: Port, kilobits: Option<u32>) -> Result<(), Error> {
+        let mut faults = self.faults();
+        match kilobits {
+            Some(kilobits) => {
+                faults.narrow.insert(port);
+                self.narrow(port, kilobits)
+            }
+            None if faults.narrow.remove(&port) && faults.plugged.contains(&port) => {
+                self.widen(port)
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn narrow(&self, port: Port, kilobits: u32) -> Result<(), Error> {
+        let (netns, port) = (self.switch(), port.name());
+        let rate = format!("{kilobits}kbit");
+        let mut command = Command::new("tc");
+        command.args(["-n", &netns, "qdisc", "replace", "dev", &port, "root", "tbf"]);
+        command.args(["rate", &rate, "burst", "8kb", "latency", "400ms"]);
+        command::run(&mut command, None, LIMIT)?.required("tc qdisc replace").map(drop)
+    }
+
+    fn widen(&self, port: Port) -> Result<(), Error> {
+        let mut command = Command::new("tc");
+        command.args(["-n", &self.switch(), "qdisc", "del", "dev", &port.name(), "root"]);
+        // A host that was switched off meanwhile has a new cable, which is wide.
+        command::run(&mut command, None, LIMIT).map(drop)
+    }
+
     /// Repairs every link.
     pub(crate) fn heal(&self) -> Result<(), Error> {
         let mut faults = self.faults();
         let plugged = std::mem::take(&mut faults.plugged);
+        let narrow = std::mem::take(&mut faults.narrow);
         let repaired = plugged.iter().try_for_each(|&port| self.set_link(port, true));
+        let mut narrow = narrow.iter().filter(|port| plugged.contains(port));
+        let repaired = repaired.and_then(|()| narrow.try_for_each(|&port| self.widen(port)));
         *faults = Faults { plugged, ..Faults::default() };
         repaired.and_then(|()| self.load(&faults))
     }

@@ -44,6 +44,13 @@ const FIRST_STATEMENTS: [&str; 2] = [
     "create table ledger (number bigint primary key, written timestamptz not null default clock_timestamp())",
 ];
 
+const REWIND_FUNCTIONS: [&str; 4] = [
+    "pg_ls_dir(text, boolean, boolean)",
+    "pg_stat_file(text, boolean)",
+    "pg_read_binary_file(text)",
+    "pg_read_binary_file(text, bigint, bigint, boolean)",
+];
+
 const SQL_LIMIT: Duration = Duration::from_secs(10);
 
 impl Cluster {
@@ -189,6 +196,34 @@ impl Host {
             row.into_iter().map(Option::unwrap_or_default).collect::<Vec<_>>().join("|")
         };
         Ok(self.query(sql)?.into_iter().map(line).collect::<Vec<_>>().join("\n"))
+    }
+
+    /// A new copy of the primary's data, in place of what was there; the host's server is stopped.
+    pub fn copy_from(&self, primary: &Self) -> Result<(), Error> {
+        let options = &self.shared.options;
+        let (program, pgdata) = (format!("{}/pg_basebackup", options.bindir), &options.pgdata);
+        let (address, port, fresh) =
+            (primary.address(), options.pg_port.to_string(), format!("{pgdata}.new"));
+        let words =
+            [&program, "-D", &fresh, "-h", &address, "-p", &port, "-U", "repuser", "-c", "fast"];
+        self.run_ok(&["rm", "-rf", &fresh])?;
+        self.run_as_ok("postgres", &words)?;
+        // The WAL may have a disk of its own, behind a link, which stays.
+        let script = format!(
+            "if [ -L {pgdata}/pg_wal ]; then disk=$(readlink {pgdata}/pg_wal); rm -rf $disk; \
+             mv {fresh}/pg_wal $disk; mv {pgdata}/pg_wal {fresh}/pg_wal; fi; \
+             rm -rf {pgdata} && mv {fresh} {pgdata}"
+        );
+        self.run_ok(&["sh", "-euc", &script]).map(drop)
+    }
+
+    /// Grants a role what it needs beside replication, so that pg_rewind can copy with it (PostgreSQL's manual,
+    /// pg_rewind); the host's server is the primary.
+    pub fn grant_rewind(&self, role: &str) -> Result<(), Error> {
+        REWIND_FUNCTIONS.iter().try_for_each(|function| {
+            self.query(&format!("grant execute on function pg_catalog.{function} to {role}"))
+                .map(drop)
+        })
     }
 
     /// Adds an address to the host by hand and tells the neighbours.

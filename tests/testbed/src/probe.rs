@@ -70,6 +70,13 @@ impl PrimariesProbe {
         seen
     }
 
+    /// The host that was seen last to accept writes.
+    #[must_use]
+    pub fn last_primary(&self) -> Option<String> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.iter().max_by_key(|primary| primary.until).map(|primary| primary.host.clone())
+    }
+
     fn halt(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         for thread in self.threads.drain(..) {

@@ -65,13 +65,15 @@ impl Cluster {
     /// Waits until the DC has nothing left to do.
     #[track_caller]
     pub fn wait_until_idle(&self, limit: Duration) -> State {
-        self.wait_until("the cluster is idle", limit, |state| {
-            let (Some(dc), Ok(host)) = (&state.dc, self.first_on()) else { return false };
-            let answer = host.run_with(&["crmadmin", "-q", "-S", dc], &[], None, LOOK_LIMIT);
-            answer.is_ok_and(|answer| {
-                format!("{}{}", answer.stdout, answer.stderr).contains("S_IDLE")
-            })
-        })
+        self.wait_until("the cluster is idle", limit, |state| self.is_idle(state))
+    }
+
+    /// Whether the DC has nothing left to do.
+    #[must_use]
+    pub fn is_idle(&self, state: &State) -> bool {
+        let (Some(dc), Ok(host)) = (&state.dc, self.first_on()) else { return false };
+        let answer = host.run_with(&["crmadmin", "-q", "-S", dc], &[], None, LOOK_LIMIT);
+        answer.is_ok_and(|answer| format!("{}{}", answer.stdout, answer.stderr).contains("S_IDLE"))
     }
 
     /// Waits until something of the test's own is true.

@@ -65,38 +65,9 @@ fn lossy(stage: &mut Stage) -> Result<(), Error> {
     Ok(())
 }
 
-/// Packets of replication, in both directions, at the primary's end; clients and the cluster are not concerned.
-const BLOCK: &str = "
-table inet faults {
-    set hosts {
-        type ipv4_addr
-        elements = { 10.77.0.11, 10.77.0.12, 10.77.0.13, 10.77.0.101 }
-    }
-    chain input {
-        type filter hook input priority 0
-        iifname eth0 ip saddr @hosts tcp dport 5432 drop
-        iifname eth0 ip saddr @hosts tcp sport 5432 drop
-    }
-    chain output {
-        type filter hook output priority 0
-        oifname eth0 ip daddr @hosts tcp dport 5432 drop
-        oifname eth0 tcp sport 5432 ip daddr @hosts drop
-    }
-}
-";
-
-/// Cuts the replication of that host off, and nothing else.
-pub(super) fn block(host: &Host) -> Result<(), Error> {
-    let output = host.run_with(&["nft", "-f", "-"], &[], Some(BLOCK), SOON)?;
-    match output.success() {
-        true => Ok(()),
-        false => Err(Error::said(format!("nft: {}", output.stderr.trim()))),
-    }
-}
-
 fn block_replication(stage: &mut Stage) -> Result<(), Error> {
     let primary = stage.primary();
-    block(&primary)?;
+    primary.block_replication()?;
     until("no standby streams", SOON, || {
         let none = "select count(*) = 0 from pg_stat_replication";
         primary.psql(none).is_ok_and(|answer| answer == "t").then_some(())
@@ -104,6 +75,6 @@ fn block_replication(stage: &mut Stage) -> Result<(), Error> {
 }
 
 fn unblock(stage: &mut Stage) -> Result<(), Error> {
-    stage.primary().run_ok(&["nft", "delete", "table", "inet", "faults"])?;
+    stage.primary().unblock_replication()?;
     Ok(())
 }

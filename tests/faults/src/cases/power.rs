@@ -10,8 +10,6 @@ use crate::play::A_MONITOR_LATER;
 use crate::site::{RESOURCE, SOON, status, until};
 use crate::stage::Stage;
 
-use super::network::block;
-
 pub(super) fn cases() -> Vec<Case> {
     vec![
         Case::new("3a", "power of the primary fails", |stage| {
@@ -55,7 +53,7 @@ pub(super) fn cases() -> Vec<Case> {
                 let third = stage.third();
                 let primary = stage.new_primary(SOON)?;
                 primary.psql("checkpoint")?;
-                third.run_ok(&["nft", "delete", "table", "inet", "faults"])?;
+                third.unblock_replication()?;
                 Ok(())
             })
             .healed_first_in_strict(),
@@ -95,7 +93,7 @@ fn given_up(stage: &Stage) -> Result<(), Error> {
 /// The primary writes what nobody else gets, and dies before it can give its standbys up.
 fn diverge(stage: &mut Stage) -> Result<(), Error> {
     let host = stage.primary();
-    block(&host)?;
+    host.block_replication()?;
     host.query("set synchronous_commit = local; create table alone as select 1")?;
     host.power_off();
     Ok(())
@@ -163,7 +161,7 @@ fn lag(stage: &mut Stage) -> Result<(), Error> {
     )?;
     let dropped = Instant::now();
     until("a monitor later", SOON, || (dropped.elapsed() > A_MONITOR_LATER).then_some(()))?;
-    block(&third)?;
+    third.block_replication()?;
     until("the third node does not stream", SOON, || {
         (!stage.site.streaming(primary.name()).contains(&third.name().to_owned())).then_some(())
     })?;

@@ -1,7 +1,6 @@
 //! What befalls the disks: one is full, a directory cannot be read or is gone.
 
 use crate::case::{Case, Expect, Setup};
-use crate::disk::{empty, fill};
 use crate::error::Error;
 use crate::site::{PGDATA, SOON, until};
 use crate::stage::Stage;
@@ -11,20 +10,20 @@ const AWAY: &str = "/var/lib/pgsql/data.away";
 pub(super) fn cases() -> Vec<Case> {
     vec![
         Case::new("6a", "disk of the primary's WAL is full", |stage| {
-            fill(&stage.primary())?;
+            stage.primary().fill_wal_disk()?;
             // It ends when the server does.
             let _panics = stage.write_wal(64);
             Ok(())
         })
         .on(Setup::SmallWal)
         .repair(|stage| {
-            empty(&stage.primary())?;
+            stage.primary().empty_wal_disk()?;
             let name = stage.roles.primary.clone();
             stage.clean_up(&name)
         })
         .without_fencing(),
         Case::new("6b", "disk of the standby's WAL is full", |stage| {
-            fill(&stage.sync())?;
+            stage.sync().fill_wal_disk()?;
             stage.write_wal(120)?;
             let (primary, sync) = (stage.primary(), stage.roles.sync.clone());
             until("the standby does not stream", SOON, || {
@@ -33,7 +32,7 @@ pub(super) fn cases() -> Vec<Case> {
         })
         .on(Setup::SmallWal)
         .repair(|stage| {
-            empty(&stage.sync())?;
+            stage.sync().empty_wal_disk()?;
             let name = stage.roles.sync.clone();
             stage.clean_up(&name)
         })

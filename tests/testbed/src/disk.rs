@@ -1,22 +1,21 @@
 //! A small disk for every host's WAL, so that one can be filled. It lies outside the hosts, because a disk survives a
 //! power failure.
 
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use testbed::{Builder, Cluster, Host};
-
-use crate::error::Error;
-use crate::site::PGDATA;
+use crate::builder::Builder;
+use crate::cluster::Cluster;
+use crate::error::{Doing, Error};
+use crate::host::Host;
 
 /// Where a host sees the disks.
 const MOUNTED: &str = "/var/lib/pgsql/disks";
 /// Where this machine has them, in one directory per process.
-const DISKS: &str = "/run/pgsql-ha-faults";
+const DISKS: &str = "/run/testbed-disks";
 const SIZE: &str = "size=320m,mode=755";
-const HOSTS: [&str; 3] = ["pm01", "pm02", "pm03"];
 const FILLER: &str = "filler";
 
 static COUNTER: AtomicU32 = AtomicU32::new(1);
@@ -24,31 +23,28 @@ static COUNTER: AtomicU32 = AtomicU32::new(1);
 /// The disks of one cluster; they go when this is dropped.
 pub struct SmallDisks {
     directory: PathBuf,
+    hosts: Vec<String>,
 }
 
 impl SmallDisks {
-    /// Makes an empty one for each host.
-    pub fn make() -> Result<Self, Error> {
+    /// Makes an empty one for each of the hosts pm01, pm02, …
+    pub fn make(hosts: usize) -> Result<Self, Error> {
         sweep();
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-        let disks =
-            Self { directory: Path::new(DISKS).join(format!("{}-{number}", std::process::id())) };
-        for host in HOSTS {
+        let directory = Path::new(DISKS).join(format!("{}-{number}", std::process::id()));
+        let disks = Self { directory, hosts: crate::builder::names(hosts) };
+        for host in &disks.hosts {
             let path = disks.directory.join(host);
-            let failed = |source| Error::Io { what: format!("make {}", path.display()), source };
-            fs::create_dir_all(&path).map_err(failed)?;
-            let mount = ["-t", "tmpfs", "-o", SIZE, "faults"];
-            let status = Command::new("mount").args(mount).arg(&path).status().map_err(failed)?;
-            if !status.success() {
-                return Err(Error::said(format!("cannot mount a tmpfs on {}", path.display())));
-            }
+            fs::create_dir_all(&path).doing(|| format!("make {}", path.display()))?;
+            mount(Some("testbed"), &path, Some("tmpfs"), MsFlags::empty(), Some(SIZE))
+                .doing(|| format!("mount a disk on {}", path.display()))?;
         }
         Ok(disks)
     }
 
     /// Lets every host see them.
     pub fn share(&self, builder: Builder) -> Builder {
-        HOSTS.iter().fold(builder, |builder, host| {
+        self.hosts.iter().fold(builder, |builder, host| {
             builder.share_at(self.directory.join(host), format!("{MOUNTED}/{host}"))
         })
     }
@@ -56,10 +52,10 @@ impl SmallDisks {
     /// Moves the WAL of every host to its disk; the servers are stopped.
     pub fn move_wal(&self, cluster: &Cluster) -> Result<(), Error> {
         for host in cluster.hosts() {
-            let disk = disk_of(&host);
+            let (disk, pgdata) = (disk_of(&host), &host.shared.options.pgdata);
             let script = format!(
-                "chown postgres:postgres {disk} && mv {PGDATA}/pg_wal {disk}/pg_wal && \
-                 ln -s {disk}/pg_wal {PGDATA}/pg_wal && chown -h postgres:postgres {PGDATA}/pg_wal"
+                "chown postgres:postgres {disk} && mv {pgdata}/pg_wal {disk}/pg_wal && \
+                 ln -s {disk}/pg_wal {pgdata}/pg_wal && chown -h postgres:postgres {pgdata}/pg_wal"
             );
             host.run_ok(&["sh", "-euc", &script])?;
         }
@@ -77,18 +73,18 @@ fn disk_of(host: &Host) -> String {
     format!("{MOUNTED}/{}", host.name())
 }
 
-/// Leaves no byte on the disk of the host's WAL.
-pub fn fill(host: &Host) -> Result<(), Error> {
-    let filler = format!("{}/{FILLER}", disk_of(host));
-    // It ends when nothing fits any more, which is what it is for.
-    host.run(&["dd", "if=/dev/zero", &format!("of={filler}"), "bs=64k"])?;
-    Ok(())
-}
+impl Host {
+    /// Leaves no byte on the disk of the host's WAL.
+    pub fn fill_wal_disk(&self) -> Result<(), Error> {
+        let filler = format!("{}/{FILLER}", disk_of(self));
+        // It ends when nothing fits any more, which is what it is for.
+        self.run(&["dd", "if=/dev/zero", &format!("of={filler}"), "bs=64k"]).map(drop)
+    }
 
-/// Gives the space back.
-pub fn empty(host: &Host) -> Result<(), Error> {
-    host.run_ok(&["rm", "-f", &format!("{}/{FILLER}", disk_of(host))])?;
-    Ok(())
+    /// Gives the space back.
+    pub fn empty_wal_disk(&self) -> Result<(), Error> {
+        self.run_ok(&["rm", "-f", &format!("{}/{FILLER}", disk_of(self))]).map(drop)
+    }
 }
 
 /// Removes what processes left that are no more.
@@ -103,10 +99,9 @@ fn sweep() {
 }
 
 fn remove(directory: &Path) {
-    for host in HOSTS {
-        let path = directory.join(host);
-        let _not_mounted = Command::new("umount").arg("-l").arg(&path).status();
-        let _not_there = fs::remove_dir(&path);
+    for host in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let _not_mounted = umount2(&host.path(), MntFlags::MNT_DETACH);
+        let _not_there = fs::remove_dir(host.path());
     }
     let _not_there = fs::remove_dir(directory);
 }

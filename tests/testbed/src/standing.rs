@@ -1,12 +1,24 @@
 //! How the data of a stopped host stands to the primary's: the proof that a return needs a copy, or that it does not.
 //! Found out from the files alone, with PostgreSQL's own programs, and without asking the agent.
 
-use testbed::Host;
+use crate::host::Host;
+use serde::{Deserialize, Serialize};
 
-use crate::row::Data;
-use crate::site::{BINDIR, PGDATA};
+/// How a host's data stands to the primary's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Data {
+    /// All of it is part of the primary's history: PostgreSQL could go on from there.
+    Prefix,
+    /// Some of it is not.
+    Diverged,
+    /// It could not be found out.
+    Unknown,
+}
 
 /// Compares the end of the host's WAL with where the primary's history left its timeline; yields the proof in words, too.
+/// The host's server is stopped.
+#[must_use]
 pub fn standing(host: &Host, primary: &Host) -> (Data, String) {
     let end = match end_of_wal(host) {
         Ok(end) => end,
@@ -35,8 +47,9 @@ struct Position {
 
 /// The end of the last record that is whole.
 fn end_of_wal(host: &Host) -> Result<Position, String> {
-    let program = format!("{BINDIR}/pg_controldata");
-    let control = host.run_ok(&[&program, PGDATA]).map_err(|error| error.to_string())?;
+    let (bindir, pgdata) = (&host.shared.options.bindir, &host.shared.options.pgdata);
+    let program = format!("{bindir}/pg_controldata");
+    let control = host.run_ok(&[&program, pgdata]).map_err(|error| error.to_string())?;
     let missing = || format!("pg_controldata says: {control}");
     let of = |name| value(&control, name).ok_or_else(missing);
     let number = |name| of(name)?.parse::<u32>().map_err(|_| missing());
@@ -51,9 +64,9 @@ fn end_of_wal(host: &Host) -> Result<Position, String> {
     let start = start.ok_or_else(missing)?;
     // Without the segments that are made in advance: by their zeros pg_waldump would measure the size of a segment.
     let dump = format!(
-        "links=$(mktemp -d); for file in {PGDATA}/pg_wal/{timeline:08X}*; do \
+        "links=$(mktemp -d); for file in {pgdata}/pg_wal/{timeline:08X}*; do \
          [ \"$(od -An -N2 -tx1 $file | tr -d ' ')\" = 0000 ] || ln -s $file $links/; done; \
-         {BINDIR}/pg_waldump -p $links -t {timeline} -s {start} 2>&1 | tail -n 2; rm -r $links"
+         {bindir}/pg_waldump -p $links -t {timeline} -s {start} 2>&1 | tail -n 2; rm -r $links"
     );
     let dump = host.run(&["sh", "-c", &dump]).map_err(|error| error.to_string())?;
     let lsn = dump.stdout.lines().rev().find_map(end_in);
@@ -81,7 +94,9 @@ fn position_of(primary: &Host) -> Option<(u32, u64)> {
 }
 
 fn history_of(host: &Host, timeline: u32) -> String {
-    host.read_file(&format!("{PGDATA}/pg_wal/{timeline:08X}.history")).unwrap_or_default()
+    // Not through the first process' root: the WAL may lie behind a link, which only the host itself follows.
+    let path = format!("{}/pg_wal/{timeline:08X}.history", host.shared.options.pgdata);
+    host.run_ok(&["cat", &path]).unwrap_or_default()
 }
 
 /// Where a history file says that a timeline was left.
