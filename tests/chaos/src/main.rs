@@ -106,7 +106,10 @@ fn play_all(agent: &Path, arguments: &Arguments, seed: u64) -> Result<Vec<Round>
         progress.line(&plan.to_string());
         let there = match site.take() {
             Some(there) => there,
-            None => boot(agent, &plan, seed)?,
+            None => {
+                progress.now(&format!("round {number}: a new cluster boots"));
+                boot(agent, &plan, seed)?
+            }
         };
         let (round, notes) = round::play(&there, &plan, &progress);
         let good = round.wrong.is_empty();

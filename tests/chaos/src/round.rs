@@ -1,6 +1,7 @@
 //! Plays one round: clients, faults in threads of their own, the repair, the cluster's way back, the checks.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Mutex, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime};
@@ -22,6 +23,8 @@ use crate::site::{Site, failures, until};
 
 /// Clients are served again, or served at all, within this time.
 const SERVED: Duration = Duration::from_secs(60);
+/// How often the line at the bottom of a terminal changes.
+const TICK: Duration = Duration::from_millis(100);
 /// Rows after which clients are served.
 const ENOUGH_ROWS: usize = 20;
 
@@ -132,18 +135,10 @@ fn steps(
     let clients = Clients::start(site)?;
     let began = SystemTime::now();
     served(&clients)?;
-    strike(stage, progress, &clients);
-    stage.say(progress, "the faults are over: everything is mended now");
-    let mended = mend(site);
-    let (mended_at, whole) = (SystemTime::now(), Instant::now());
-    progress.now(&now(stage, &clients));
-    let (hands, back) = match mended {
-        Ok(()) => {
-            stage.say(progress, "everything is mended");
-            bring_back(site, mended_at)
-        }
-        Err(error) => (Vec::new(), Err(error)),
-    };
+    let (hands, back, whole) = living(stage, progress, &clients, || {
+        strike(stage, progress, &clients);
+        mend_and_wait(stage, progress)
+    });
     for hand in &hands {
         stage.say(progress, &format!("hand: {} on {}: {}", hand.act, hand.host, hand.reason));
     }
@@ -168,18 +163,43 @@ fn steps(
     site.clean_up(None)
 }
 
+/// Does the work, and shows meanwhile what is going on.
+fn living<T>(stage: &Stage, progress: &Progress, clients: &Clients, work: impl FnOnce() -> T) -> T {
+    let (working, end) = mpsc::channel::<()>();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            while end.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
+                progress.now(&now(stage, clients));
+            }
+        });
+        // Dropped at the end, also of a panic, so that the sign of life ends.
+        let _working = working;
+        work()
+    })
+}
+
 /// Lets every incident of the plan happen, each in a thread of its own; returns when all are over.
 fn strike(stage: &Stage, progress: &Progress, clients: &Clients) {
     std::thread::scope(|scope| {
-        let incidents = stage.plan.incidents.iter();
-        let threads: Vec<_> = incidents
-            .map(|incident| scope.spawn(|| befall(stage, progress, clients, incident)))
-            .collect();
-        while threads.iter().any(|thread| !thread.is_finished()) {
-            progress.now(&now(stage, clients));
-            sleep(Duration::from_millis(100));
+        for incident in &stage.plan.incidents {
+            scope.spawn(|| befall(stage, progress, clients, incident));
         }
     });
+}
+
+/// Repairs everything and waits until the cluster is whole; yields the hands, how that went, and since when it was mended.
+fn mend_and_wait(stage: &Stage, progress: &Progress) -> (Vec<Hand>, Result<(), Error>, Instant) {
+    stage.say(progress, "the faults are over: everything is mended now");
+    let mended = mend(stage.site);
+    let (mended_at, whole) = (SystemTime::now(), Instant::now());
+    let (hands, back) = match mended {
+        Ok(()) => {
+            stage.say(progress, "everything is mended");
+            bring_back(stage.site, mended_at)
+        }
+        Err(error) => (Vec::new(), Err(error)),
+    };
+    (hands, back, whole)
 }
 
 fn now(stage: &Stage, clients: &Clients) -> String {
