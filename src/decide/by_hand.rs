@@ -4,7 +4,8 @@
 //! with the latest data, proves a later promotion, and nothing else does: a standby that was promoted by hand
 //! (maintenance mode, `pg_ctl promote`) still has the record of a standby.
 
-use super::claim::{self, unbound};
+use super::claim::{self, others, unbound};
+use super::publish::publish;
 use super::{fail, try_once};
 use crate::model::cluster::{Cluster, ClusterNode, ClusterRole, Membership};
 use crate::model::concern::Concern;
@@ -17,18 +18,31 @@ use crate::model::verdict::{Failure, Outcome, Verdict};
 
 /// Tells whether the cluster has recorded a later promotion than this primary's. Such a primary was started or
 /// promoted behind the cluster's back, and must not touch the record of the right one.
-pub(super) fn usurps(cluster: &Cluster) -> Option<Failure> {
+///
+/// A rival on record alone deposes only a node of which nothing is recorded. It may be what is left of a primary
+/// that was stopped by hand; and if it lives, it records soon that this node does not stream.
+pub(super) fn deposed(cluster: &Cluster) -> Option<Failure> {
     let me = cluster.me()?;
-    let rival = cluster.nodes.iter().find(|node| node.name != me.name && is_a_primary(node));
+    let rival = rival(cluster);
     let deposed = match &me.data_status {
-        Some(DataStatus::Latest) => false,
         Some(DataStatus::Disconnected) => true,
-        Some(_) | None => rival.is_some(),
+        None => rival.is_some(),
+        Some(_) => false,
     };
     deposed.then(|| Failure::Usurper {
         data_status: me.data_status.clone(),
         primary: rival.map(|node| node.name.clone()),
     })
+}
+
+/// Tells whether another node is, or may be, the right primary.
+pub(super) fn usurps(cluster: &Cluster) -> bool {
+    let on_record = cluster.me().is_some_and(|me| me.data_status == Some(DataStatus::Latest));
+    deposed(cluster).is_some() || !on_record && rival(cluster).is_some()
+}
+
+fn rival(cluster: &Cluster) -> Option<&ClusterNode> {
+    others(cluster).find(|node| is_a_primary(node))
 }
 
 /// Tells whether a node is the primary on record, and nothing says that it does not run.
@@ -58,8 +72,22 @@ pub(super) fn depose(seen: &Observation, cluster: &Cluster, failure: Failure) ->
     })
 }
 
+/// Says the next step of a primary's bookkeeping: first that it is the one on record.
+pub(super) fn publish_as_primary(
+    settings: &Settings,
+    seen: &Observation,
+    report: &PrimaryReport,
+    cluster: &Cluster,
+) -> Option<Verdict> {
+    match take_over(settings, seen, report, cluster) {
+        TakeOver::NotDue => publish(settings, seen, report, cluster),
+        TakeOver::Next(verdict) => Some(verdict),
+        TakeOver::Held => None,
+    }
+}
+
 /// What a primary has to do before it publishes anything of others.
-pub(super) enum TakeOver {
+enum TakeOver {
     /// It is the primary on record.
     NotDue,
     /// This.
@@ -71,7 +99,7 @@ pub(super) enum TakeOver {
 /// Makes a primary that somebody promoted by hand the one on record, as a promotion does: all others are
 /// recorded as out of date first, and it has the lock. Where that record would bind nobody, or cannot be
 /// written, it waits for a later monitor: a primary that answers is not failed for its record.
-pub(super) fn take_over(
+fn take_over(
     settings: &Settings,
     seen: &Observation,
     report: &PrimaryReport,
@@ -92,7 +120,7 @@ pub(super) fn take_over(
     }
     if !begun {
         let told = Step::Warn(Concern::PromotedByHand);
-        if !unbound(settings, cluster).is_empty() {
+        if !unbound(settings, cluster).is_empty() || rival(cluster).is_some() {
             return try_once(seen, [told]).map_or(TakeOver::Held, TakeOver::Next);
         }
         let mut revoked = claim::take_over(settings, cluster);

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::candidate::may_be_promoted;
-use super::election::members;
+use super::candidate::has_right;
+use super::claim::others;
 use super::fail;
 use super::ladder::bring_down;
 use super::quorum::{Proof, is_voter, proof};
 use super::start::bring_up;
-use crate::model::cluster::{Cluster, ClusterNode, ClusterRole};
+use crate::model::cluster::{Cluster, ClusterNode, ClusterRole, Membership};
 use crate::model::instance::{Answer, StandbyReport};
 use crate::model::node::NodeName;
 use crate::model::observation::{Attempt, Observation};
@@ -26,13 +26,15 @@ const POSITIONS: Duration = Duration::from_secs(1);
 const CONNECTION: Duration = Duration::from_secs(10);
 
 /// Standbys on other nodes that run now and keep running through this transition: one that it restarts
-/// has been started again before anybody is promoted.
+/// has been started again before anybody is promoted. A node that has left `node_list` may have been the primary.
 fn running_peers<'a>(
-    settings: &'a Settings,
     seen: &'a Observation,
     cluster: &'a Cluster,
 ) -> impl Iterator<Item = &'a ClusterNode> {
-    members(settings, cluster).filter(|node| node.role == ClusterRole::Unpromoted).filter(|node| {
+    let runs = |node: &&ClusterNode| {
+        node.membership == Membership::Member && node.role == ClusterRole::Unpromoted
+    };
+    others(cluster).filter(runs).filter(|node| {
         !seen.notification.stop.contains(&node.name) || seen.notification.start.contains(&node.name)
     })
 }
@@ -40,8 +42,8 @@ fn running_peers<'a>(
 /// Fetches WAL that a running peer has beyond ours.
 ///
 /// In sync mode none of it was acknowledged, but the peer could not follow a timeline that
-/// leaves its own before its end. Peers that the cluster recorded as disconnected are not asked:
-/// their WAL may be of another history.
+/// leaves its own before its end. Peers that the cluster recorded as disconnected, or of which it recorded
+/// nothing although it did of others, are not asked: their WAL may be of another history.
 pub(super) fn wal_of_peers(
     settings: &Settings,
     seen: &Observation,
@@ -50,9 +52,11 @@ pub(super) fn wal_of_peers(
 ) -> Option<Verdict> {
     let timeline = report.timeline;
     let votes = |node: &ClusterNode| is_voter(cluster, timeline, &node.name);
-    let trusted =
-        |node: &&ClusterNode| node.data_status != Some(DataStatus::Disconnected) || votes(node);
-    let peers: Vec<_> = running_peers(settings, seen, cluster).filter(trusted).collect();
+    let trusted = |node: &&ClusterNode| match &node.data_status {
+        Some(status) => *status != DataStatus::Disconnected || votes(node),
+        None => !cluster.has_records() && settings.lists(&node.name),
+    };
+    let peers: Vec<_> = running_peers(seen, cluster).filter(trusted).collect();
     let silent: Vec<_> =
         peers.iter().filter(|p| p.wal_position.is_none()).map(|p| p.name.clone()).collect();
     if !silent.is_empty() && seen.time.elapsed < POSITIONS {
@@ -126,7 +130,7 @@ fn needed(settings: &Settings, cluster: &Cluster, peer: &ClusterNode, votes: boo
     let mine = cluster.me().and_then(|me| me.data_status.as_ref());
     let has_all =
         settings.rep_mode == ReplicationMode::Sync && mine == Some(&DataStatus::StreamingSync);
-    !has_all && (votes || may_be_promoted(settings, cluster, peer))
+    !has_all && (votes || has_right(settings.rep_mode, cluster, peer))
 }
 
 /// Holds a candidate back whose right rests on a quorum of which too few are seen. A voter is seen when
@@ -139,7 +143,7 @@ pub(super) fn unproven(
 ) -> Option<Verdict> {
     let mine = report.position();
     let counts = |node: &ClusterNode, theirs: WalPosition| {
-        let running = || running_peers(settings, seen, cluster).any(|peer| peer.name == node.name);
+        let running = || running_peers(seen, cluster).any(|peer| peer.name == node.name);
         node.position_is_final && (theirs.lsn <= mine.lsn || running())
     };
     match proof(settings, cluster, mine, counts) {

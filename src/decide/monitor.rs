@@ -1,8 +1,7 @@
 //! Monitor and status: how is the instance, and is the cluster's record of it true?
 
-use super::by_hand::{TakeOver, depose, take_over, usurps};
+use super::by_hand::{depose, deposed, publish_as_primary, usurps};
 use super::candidacy::stand_for_election;
-use super::publish::publish;
 use super::start::standby_settings;
 use super::unproven::{compare, restarting};
 use super::{SUCCESS, fail, in_time, slots, try_once};
@@ -109,20 +108,19 @@ fn primary(settings: &Settings, seen: &Observation, report: &PrimaryReport) -> V
         ReplicationMode::Async | ReplicationMode::Sync => Verdict::Done(Outcome::RunningPromoted),
     };
     let Some(cluster) = seen.cluster.seen() else { return running };
-    if let Some(failure) = usurps(cluster) {
+    if let Some(failure) = deposed(cluster) {
         return depose(seen, cluster, failure);
     }
     if seen.probe {
-        return initial_score(seen, cluster, PromotionScore::PROMOTE_ME).unwrap_or(running);
+        // Whatever score it had as a standby: without this one Pacemaker demotes it.
+        let score = cluster.me().filter(|me| me.score != Some(PromotionScore::PROMOTE_ME));
+        let score = score.filter(|_| !usurps(cluster));
+        let step = score.map(|me| Step::SetScore(me.name.clone(), PromotionScore::PROMOTE_ME));
+        return try_once(seen, step).unwrap_or(running);
     }
     let bookkeeping = receiver_status(settings, seen, Some(ReceiverStatus::NormalPrimary))
         .or_else(|| try_once(seen, unlisted(settings, cluster)))
-        .or_else(|| match take_over(settings, seen, report, cluster) {
-            TakeOver::NotDue => None,
-            TakeOver::Next(verdict) => Some(verdict),
-            TakeOver::Held => Some(running.clone()),
-        })
-        .or_else(|| publish(settings, seen, report, cluster));
+        .or_else(|| publish_as_primary(settings, seen, report, cluster));
     in_time(seen, bookkeeping).unwrap_or(running)
 }
 

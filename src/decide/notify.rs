@@ -5,9 +5,8 @@
 
 use std::time::Duration;
 
-use super::by_hand::usurps;
+use super::by_hand::{deposed, publish_as_primary, usurps};
 use super::candidacy::stand_for_election;
-use super::publish::publish;
 use super::quorum::record_of;
 use super::{SUCCESS, in_time, try_once};
 use crate::model::cluster::{Cluster, Membership};
@@ -70,7 +69,7 @@ fn local_standby(seen: &Observation) -> Option<&StandbyReport> {
 fn before_promotion(settings: &Settings, seen: &Observation, cluster: &Cluster) -> Option<Verdict> {
     // Somebody made this node a primary by hand: whoever is to be promoted learns of its timeline, and is not.
     if let Answer::Primary(report) = &seen.instance.answer
-        && usurps(cluster).is_none()
+        && deposed(cluster).is_none()
     {
         let position = WalPosition { timeline: report.timeline, lsn: report.wal_end };
         return try_once(seen, [Step::SetPosition(Some(position))]);
@@ -138,8 +137,8 @@ fn after_demotion(seen: &Observation, cluster: &Cluster) -> Option<Verdict> {
 /// A standby came or went: the primary's record follows at once.
 fn refresh(settings: &Settings, seen: &Observation, cluster: &Cluster) -> Option<Verdict> {
     match &seen.instance.answer {
-        Answer::Primary(_) if usurps(cluster).is_some() => None,
-        Answer::Primary(report) => publish(settings, seen, report, cluster),
+        Answer::Primary(_) if usurps(cluster) => None,
+        Answer::Primary(report) => publish_as_primary(settings, seen, report, cluster),
         Answer::Standby(_)
         | Answer::NotAsked
         | Answer::Refused(_)

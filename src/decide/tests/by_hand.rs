@@ -7,7 +7,7 @@ use crate::model::cluster::{ClusterRole, Membership};
 use crate::model::notification::{NotificationType, NotifiedOperation};
 use crate::model::settings::ReplicationMode::Sync;
 use crate::model::status::DataStatus::{self, Disconnected, Latest, StreamingAsync, StreamingSync};
-use crate::model::status::InstanceStatus;
+use crate::model::status::{InstanceStatus, PromotionScore};
 use crate::model::step::Step;
 use crate::model::verdict::{Failure, Outcome, Verdict};
 use crate::model::wal::Timeline;
@@ -29,13 +29,14 @@ fn by_hand(recorded: Option<DataStatus>, old: (DataStatus, ClusterRole)) -> Scen
 }
 
 #[test]
-fn only_a_later_promotion_deposes_a_primary() {
+fn only_a_recorded_later_promotion_deposes_a_primary() {
     use ClusterRole::{Promoted, StartFailed, Stopped, Unknown, Unpromoted};
     // (own record, the old primary's, what Pacemaker knows of it) -> deposed
     for (recorded, theirs, role, deposed) in [
-        (Some(StreamingSync), Latest, Promoted, true),
-        (Some(StreamingSync), Latest, Unpromoted, true),
-        (Some(StreamingSync), Latest, Unknown, true),
+        // It may have been stopped by hand, and nobody has looked since.
+        (Some(StreamingSync), Latest, Promoted, false),
+        (Some(StreamingSync), Latest, Unpromoted, false),
+        (Some(StreamingSync), Latest, Unknown, false),
         (Some(StreamingSync), Latest, Stopped, false),
         (Some(StreamingSync), Latest, StartFailed, false),
         (Some(StreamingSync), Disconnected, Promoted, false),
@@ -54,6 +55,31 @@ fn only_a_later_promotion_deposes_a_primary() {
     let mut gone = by_hand(Some(StreamingSync), (Latest, Promoted));
     gone.node("pm01").membership = Membership::Down;
     assert_eq!(gone.run(Action::Monitor).1, RUNNING, "a host that is gone is no rival");
+}
+
+#[test]
+fn beside_a_rival_on_record_a_primary_by_hand_records_nothing() {
+    let mut scene = by_hand(Some(StreamingSync), (Latest, ClusterRole::Promoted));
+    for action in [Action::Monitor, Action::Notify] {
+        scene.seen.notification.event = Some((NotificationType::Post, NotifiedOperation::Start));
+        let (steps, _) = scene.clone().run(action);
+        let said = |step: &Step| matches!(step, Step::Warn(_));
+        assert!(steps.iter().all(said), "{action:?}: {steps:?}");
+    }
+    assert_eq!(scene.run(Action::Monitor).1, RUNNING);
+}
+
+#[test]
+fn a_probe_keeps_a_primary_by_hand_from_being_demoted() {
+    for (role, asks) in [(ClusterRole::Stopped, true), (ClusterRole::Promoted, false)] {
+        let mut scene = by_hand(Some(StreamingSync), (Latest, role));
+        scene.seen.probe = true;
+        scene.node("pm02").score = Some(PromotionScore::CAN_PROMOTE);
+        let (steps, end) = scene.run(Action::Monitor);
+        let score = Step::SetScore(node("pm02"), PromotionScore::PROMOTE_ME);
+        assert_eq!(steps.contains(&score), asks, "{role:?}: {steps:?}");
+        assert_eq!(end, RUNNING);
+    }
 }
 
 #[test]

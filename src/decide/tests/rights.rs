@@ -132,6 +132,23 @@ fn a_promotion_takes_every_right_from_nodes_outside_of_node_list() {
 }
 
 #[test]
+fn the_wal_of_a_primary_that_has_left_node_list_is_fetched() {
+    for (recorded, fetches) in
+        [(Some(DataStatus::Latest), true), (Some(DataStatus::Disconnected), false), (None, false)]
+    {
+        let mut scene = Scene::standby(Async, "pm02");
+        scene.settings.node_list.remove(0);
+        scene.node("pm02").data_status = Some(DataStatus::StreamingAsync);
+        scene.node("pm01").data_status = recorded.clone();
+        scene.node("pm01").wal_position = Some(position(1, END.0 + 800));
+        scene.node("pm01").role = ClusterRole::Unpromoted;
+        let (steps, _) = scene.run(Action::Promote);
+        let follows = steps.iter().any(|step| matches!(step, Step::FollowPeer(..)));
+        assert_eq!(follows, fetches, "{recorded:?}: {steps:?}");
+    }
+}
+
+#[test]
 fn a_forgotten_node_without_a_record_holds_up_no_promotion() {
     let mut scene = Scene::standby(Sync, "pm01");
     scene.settings.node_list.truncate(2);
