@@ -7,7 +7,7 @@ mod evidence;
 mod own_files;
 mod server;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::model::action::Action;
 use crate::model::cluster::Cluster;
@@ -31,6 +31,9 @@ const CLUSTER_PATIENCE: Duration = Duration::from_secs(5);
 /// How long a server is asked when it is about to be stopped, and in a notification, for which the
 /// whole cluster waits.
 const SERVER_PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long a server is asked that was just launched, or is to be promoted, before the rest is looked at again.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Why a server that is held is not even asked: the answer would take the whole time of the action.
 const HELD: &str = "its process is held by SIGSTOP or a debugger (state T in ps)";
@@ -249,11 +252,13 @@ impl Observer {
     fn ask(&self, world: &mut World) -> Answer {
         let deadline = match self.action {
             Action::Demote | Action::Notify => world.clock.within(SERVER_PATIENCE),
-            Action::Start
-            | Action::Stop
+            // A log-in can hang for as long as `authentication_timeout`; meanwhile nothing else would be seen.
+            Action::Start | Action::Promote => {
+                world.clock.of_question().min(Instant::now() + ANSWER_PATIENCE)
+            }
+            Action::Stop
             | Action::Status
             | Action::Monitor
-            | Action::Promote
             | Action::MetaData
             | Action::ValidateAll
             | Action::Methods
