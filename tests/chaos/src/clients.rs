@@ -100,12 +100,13 @@ impl Notes {
         self.readers.iter().flat_map(|(_, readings)| readings.seen.iter().copied()).collect()
     }
 
-    /// The longest time in which no client was told of a commit through the address.
+    /// The longest time in which no client was told of a commit through the address, up to the end.
     pub fn longest_outage(&self) -> Duration {
         let mut moments = vec![self.began];
         let outside = self.writers.iter().take(2);
         moments
             .extend(outside.flat_map(|(_, report)| report.acknowledged.iter().map(|row| row.at)));
+        moments.extend(self.writers.first().map(|(_, report)| report.stopped));
         moments.sort();
         let gaps =
             moments.windows(2).map(|pair| pair[1].duration_since(pair[0]).unwrap_or_default());
