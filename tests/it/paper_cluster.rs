@@ -25,7 +25,7 @@ pub fn first_of_two_nodes(server: &Server) -> Agent {
     // Nobody has such an attribute (ENXIO): the answer to a query.
     tool(&tools, "attrd_updater", "case \" $* \" in *' --query '*) exit 105;; esac");
     tool(&tools, "crm_attribute", "exit 0");
-    tool(&tools, "crm_node", "echo pm01");
+    tool(&tools, "crm_node", "case \" $* \" in *' --quorum '*) echo 1;; *) echo pm01;; esac");
     server
         .agent()
         .env("HA_SBIN_DIR", tools)
