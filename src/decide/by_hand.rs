@@ -118,6 +118,10 @@ fn take_over(
         }
         Some(_) | None => {}
     }
+    // Outside of node_list nobody has a right, by whichever hand: the monitor says so.
+    if !settings.lists(&me.name) {
+        return TakeOver::Held;
+    }
     if !begun {
         let told = Step::Warn(Concern::PromotedByHand);
         if !unbound(settings, cluster).is_empty() || rival(cluster).is_some() {

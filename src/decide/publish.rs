@@ -84,7 +84,8 @@ fn sign_lock(
     let lock = seen.files.lock?;
     let mut peers = settings.peers(&cluster.local).filter_map(|name| cluster.node(name));
     let outdated = !seen.files.locked_in_this_life && peers.all(|peer| is_in_touch(cluster, peer));
-    (lock.timeline.is_none() || outdated).then_some(Step::CreateLock(report.timeline))
+    (lock.timeline != Some(report.timeline) || outdated)
+        .then_some(Step::CreateLock(report.timeline))
 }
 
 /// Every configured peer that the cluster knows, with its row of `pg_stat_replication`.

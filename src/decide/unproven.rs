@@ -166,7 +166,9 @@ fn settle(
                 unlock.map(|_| Step::RemoveLock),
                 stays.then(|| Step::Warn(Concern::FollowsNow(primary.clone()))),
             ];
-            let restart = stays.then_some(Step::Shutdown(ShutdownMode::Fast));
+            // Begun too late, it would leave a stopped server to be found as a failure.
+            let in_time = seen.time.elapsed < seen.time.remaining;
+            let restart = (stays && in_time).then_some(Step::Shutdown(ShutdownMode::Fast));
             try_once(seen, steps.into_iter().flatten()).or_else(|| try_once(seen, restart))
         }
         Kinship::Diverged { end: mine, fork } => {

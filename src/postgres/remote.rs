@@ -14,6 +14,10 @@ use crate::system::command::Command;
 
 /// Seconds that a connection may take; libpq takes less than two for two.
 const CONNECT_TIMEOUT: &str = "3";
+/// A host that dies under a `pg_rewind` is noticed within a dozen seconds: while the start waits for it, nobody is
+/// promoted in its place.
+const KEEPALIVES: [(&str, &str); 3] =
+    [("keepalives_idle", "5"), ("keepalives_interval", "2"), ("keepalives_count", "3")];
 /// How long one question may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The database that `pg_rewind` connects to: `template1` would keep others from creating databases.
@@ -63,7 +67,9 @@ pub(super) fn connection(
 /// # Errors
 /// As [`connection`].
 pub(super) fn for_rewind(standby: &Standby<'_>) -> Result<Connection, PostgresError> {
-    connection(&standby.conninfo(), &[("dbname", DATABASE)])
+    let mut more = vec![("dbname", DATABASE)];
+    more.extend(KEEPALIVES);
+    connection(&standby.conninfo(), &more)
 }
 
 /// Asks for the system identifier and the history of the primary that this standby would follow.

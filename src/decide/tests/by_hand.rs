@@ -70,6 +70,15 @@ fn beside_a_rival_on_record_a_primary_by_hand_records_nothing() {
 }
 
 #[test]
+fn a_primary_by_hand_outside_of_node_list_records_nothing() {
+    let mut scene = by_hand(Some(StreamingSync), (Latest, ClusterRole::Stopped));
+    scene.settings.node_list.retain(|name| *name != node("pm02"));
+    let (steps, end) = scene.run(Action::Monitor);
+    assert!(steps.iter().all(|step| matches!(step, Step::Warn(_))), "{steps:?}");
+    assert_eq!(end, RUNNING);
+}
+
+#[test]
 fn a_probe_keeps_a_primary_by_hand_from_being_demoted() {
     for (role, asks) in [(ClusterRole::Stopped, true), (ClusterRole::Promoted, false)] {
         let mut scene = by_hand(Some(StreamingSync), (Latest, role));
