@@ -178,8 +178,10 @@ pub fn delete(world: &mut World, id: HostId) {
 fn calm(world: &World) -> Option<Vec<HostId>> {
     let members = in_charge(world).filter(|_| !world.hands.maintenance)?;
     let record = &world.hosts[members[0]].cib.nodes;
-    let well =
-        |id: &HostId| serves(world, *id) && world.hosts[*id].known.promoted && !record[*id].standby;
+    let well = |id: &HostId| {
+        let host = &world.hosts[*id];
+        serves(world, *id) && !host.server.hung && host.known.promoted && !record[*id].standby
+    };
     let joined = world.hosts.iter().filter(|host| host.joined).count();
     let rests = |group: &Group| group.members == members && group.plan.is_none() && !group.changed;
     let rests = world.groups.iter().any(rests) && world.moved_away.is_none();
