@@ -2,14 +2,15 @@
 //!
 //! Who is promoted records every other node as out of date first. So a record that says so, or another primary
 //! with the latest data, proves a later promotion, and nothing else does: a standby that was promoted by hand
-//! (maintenance mode, `pg_ctl promote`) still has the record of a standby.
+//! (maintenance mode, `pg_ctl promote`) still has the record of a standby. But a record can be older than what it
+//! speaks of: it was restored, or a write that was given up took effect late. Evidence beats it.
 
 use super::claim::{self, others, unbound};
 use super::publish::publish;
 use super::{fail, try_once};
 use crate::model::cluster::{Cluster, ClusterNode, ClusterRole, Membership};
 use crate::model::concern::Concern;
-use crate::model::instance::PrimaryReport;
+use crate::model::instance::{Answer, PrimaryReport};
 use crate::model::observation::Observation;
 use crate::model::settings::Settings;
 use crate::model::status::{DataStatus, InstanceStatus, PromotionScore};
@@ -21,11 +22,11 @@ use crate::model::verdict::{Failure, Outcome, Verdict};
 ///
 /// A rival on record alone deposes only a node of which nothing is recorded. It may be what is left of a primary
 /// that was stopped by hand; and if it lives, it records soon that this node does not stream.
-pub(super) fn deposed(cluster: &Cluster) -> Option<Failure> {
+pub(super) fn deposed(seen: &Observation, cluster: &Cluster) -> Option<Failure> {
     let me = cluster.me()?;
     let rival = rival(cluster);
     let deposed = match &me.data_status {
-        Some(DataStatus::Disconnected) => true,
+        Some(DataStatus::Disconnected) => !is_evidently_the_last(seen, cluster, me),
         None => rival.is_some(),
         Some(_) => false,
     };
@@ -36,9 +37,29 @@ pub(super) fn deposed(cluster: &Cluster) -> Option<Failure> {
 }
 
 /// Tells whether another node is, or may be, the right primary.
-pub(super) fn usurps(cluster: &Cluster) -> bool {
+pub(super) fn usurps(seen: &Observation, cluster: &Cluster) -> bool {
     let on_record = cluster.me().is_some_and(|me| me.data_status == Some(DataStatus::Latest));
-    deposed(cluster).is_some() || !on_record && rival(cluster).is_some()
+    deposed(seen, cluster).is_some() || !on_record && rival(cluster).is_some()
+}
+
+/// Tells whether nobody can have been promoted after this primary, whatever the record says.
+///
+/// Pacemaker promotes nobody else before it has demoted or stopped this one, or has fenced its node. It was not
+/// fenced: the lock is of this life of Pacemaker, and of this very timeline. It was neither demoted nor stopped:
+/// that is in Pacemaker's history, and takes the score and the status that the monitor of a primary keeps, which a
+/// server that was started again by hand does not get back. Without fencing none of that proves anything.
+fn is_evidently_the_last(seen: &Observation, cluster: &Cluster, me: &ClusterNode) -> bool {
+    let Answer::Primary(report) = &seen.instance.answer else { return false };
+    let locked = seen.files.lock.and_then(|lock| lock.timeline) == Some(report.timeline)
+        && seen.files.locked_in_this_life;
+    let stayed = me.role == ClusterRole::Promoted
+        && me.status == Some(InstanceStatus::Primary)
+        && me.score == Some(PromotionScore::PROMOTE_ME);
+    let promoted = |node: &ClusterNode| {
+        node.role == ClusterRole::Promoted || node.status == Some(InstanceStatus::Primary)
+    };
+    let fenced = cluster.fencing && cluster.startup_fencing;
+    fenced && locked && stayed && !others(cluster).any(promoted)
 }
 
 fn rival(cluster: &Cluster) -> Option<&ClusterNode> {
@@ -123,7 +144,10 @@ fn take_over(
         return TakeOver::Held;
     }
     if !begun {
-        let told = Step::Warn(Concern::PromotedByHand);
+        let told = Step::Warn(match &me.data_status {
+            Some(DataStatus::Disconnected) => Concern::OldRecord,
+            Some(_) | None => Concern::PromotedByHand,
+        });
         if !unbound(settings, cluster).is_empty() || rival(cluster).is_some() {
             return try_once(seen, [told]).map_or(TakeOver::Held, TakeOver::Next);
         }

@@ -43,7 +43,7 @@ fn running_peers<'a>(
 ///
 /// In sync mode none of it was acknowledged, but the peer could not follow a timeline that
 /// leaves its own before its end. Peers that the cluster recorded as disconnected, or of which it recorded
-/// nothing although it did of others, are not asked: their WAL may be of another history.
+/// nothing although it did of others, are not asked, unless they vote: their WAL may be of another history.
 pub(super) fn wal_of_peers(
     settings: &Settings,
     seen: &Observation,
@@ -53,8 +53,10 @@ pub(super) fn wal_of_peers(
     let timeline = report.timeline;
     let votes = |node: &ClusterNode| is_voter(cluster, timeline, &node.name);
     let trusted = |node: &&ClusterNode| match &node.data_status {
+        // The timeline stays, so that it would stream on though it had gone another way.
+        Some(_) if settings.restart_on_promote => true,
         Some(status) => *status != DataStatus::Disconnected || votes(node),
-        None => !cluster.has_records() && settings.lists(&node.name),
+        None => !cluster.has_records() && settings.lists(&node.name) || votes(node),
     };
     let peers: Vec<_> = running_peers(seen, cluster).filter(trusted).collect();
     let silent: Vec<_> =

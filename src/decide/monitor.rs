@@ -108,13 +108,13 @@ fn primary(settings: &Settings, seen: &Observation, report: &PrimaryReport) -> V
         ReplicationMode::Async | ReplicationMode::Sync => Verdict::Done(Outcome::RunningPromoted),
     };
     let Some(cluster) = seen.cluster.seen() else { return running };
-    if let Some(failure) = deposed(cluster) {
+    if let Some(failure) = deposed(seen, cluster) {
         return depose(seen, cluster, failure);
     }
     if seen.probe {
         // Whatever score it had as a standby: without this one Pacemaker demotes it.
         let score = cluster.me().filter(|me| me.score != Some(PromotionScore::PROMOTE_ME));
-        let score = score.filter(|_| !usurps(cluster));
+        let score = score.filter(|_| !usurps(seen, cluster));
         let step = score.map(|me| Step::SetScore(me.name.clone(), PromotionScore::PROMOTE_ME));
         return try_once(seen, step).unwrap_or(running);
     }

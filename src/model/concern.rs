@@ -43,6 +43,8 @@ pub enum Concern {
     Blind(String),
     /// A primary runs here that the agent has not promoted, and the cluster has recorded no later promotion.
     PromotedByHand,
+    /// The record says that another was promoted after this primary, which Pacemaker has promoted and never demoted.
+    OldRecord,
     /// Nobody can tell how the server ended: `pg_controldata` is missing, or says nothing.
     EndUnknown,
     /// The primary is stopped without another word in its WAL, for these may be promoted out of its sight.
@@ -106,6 +108,7 @@ impl Concern {
             | Self::StopsAtOnce(_)
             | Self::NotCompared(..)
             | Self::PromotedByHand
+            | Self::OldRecord
             | Self::Rewinds(..)
             | Self::DiskNearlyFull { .. }
             | Self::SlotKeeps(..)
@@ -149,6 +152,11 @@ const NOBODY_TO_ASK: &str = "this node was primary, and there is no other yet to
 
 const PROMOTED_BY_HAND: &str = "this server was promoted by hand, and nobody has been promoted since: it becomes the primary \
                     on record, once all others can be recorded as out of date";
+
+const OLD_RECORD: &str = "the record says that another node was promoted after this one; but the cluster has promoted this \
+                    node and neither demoted nor fenced it since. An older copy of the cluster's \
+                    configuration may have been restored: this node becomes the primary on record again, \
+                    once all others can be recorded as out of date";
 
 const fn lost_by(mode: ReplicationMode) -> &'static str {
     match mode {
@@ -262,6 +270,7 @@ impl fmt::Display for Concern {
             Self::MayBeOvertaken(nodes) => f.write_str(&may_be_overtaken(nodes)),
             Self::NobodyToAsk => f.write_str(NOBODY_TO_ASK),
             Self::PromotedByHand => f.write_str(PROMOTED_BY_HAND),
+            Self::OldRecord => f.write_str(OLD_RECORD),
             Self::NotCompared(primary, kinship) => f.write_str(&not_compared(primary, kinship)),
             Self::FollowsNow(primary) => write!(
                 f,

@@ -4,6 +4,8 @@ use super::scene::{Scene, node, position};
 use super::verdicts::primary_report;
 use crate::model::action::Action;
 use crate::model::cluster::{ClusterRole, Membership};
+use crate::model::concern::Concern;
+use crate::model::instance::Lock;
 use crate::model::notification::{NotificationType, NotifiedOperation};
 use crate::model::settings::ReplicationMode::Sync;
 use crate::model::status::DataStatus::{self, Disconnected, Latest, StreamingAsync, StreamingSync};
@@ -55,6 +57,61 @@ fn only_a_recorded_later_promotion_deposes_a_primary() {
     let mut gone = by_hand(Some(StreamingSync), (Latest, Promoted));
     gone.node("pm01").membership = Membership::Down;
     assert_eq!(gone.run(Action::Monitor).1, RUNNING, "a host that is gone is no rival");
+}
+
+/// pm01, a primary that Pacemaker has promoted, and of which an older copy of the record says that pm02 came later.
+fn restored() -> Scene {
+    let mut scene = Scene::primary(Sync);
+    for (name, status) in [("pm01", Disconnected), ("pm02", Latest), ("pm03", StreamingSync)] {
+        scene.node(name).data_status = Some(status);
+    }
+    scene
+}
+
+#[test]
+fn a_restored_record_deposes_no_primary_that_the_cluster_runs() {
+    let mut scene = restored();
+    let (steps, end) = scene.run(Action::Monitor);
+    let place = |wanted: &Step| steps.iter().position(|step| step == wanted);
+    let record = |name, status| Step::SetDataStatus(node(name), status);
+    let claim = place(&record("pm01", Latest));
+    for name in ["pm02", "pm03"] {
+        let revoked = place(&record(name, Disconnected));
+        assert!(revoked.is_some() && revoked < claim, "{name}: {steps:?}");
+    }
+    assert!(place(&Step::Warn(Concern::OldRecord)).is_some(), "{steps:?}");
+    assert_eq!(end, RUNNING);
+    assert_eq!(scene.node("pm01").data_status, Some(Latest));
+}
+
+#[test]
+fn without_all_the_evidence_the_record_deposes() {
+    type Disturb = fn(&mut Scene);
+    let table: [(&str, Disturb); 11] = [
+        ("fenced since", |s| s.seen.files.locked_in_this_life = false),
+        ("no lock", |s| s.seen.files.lock = None),
+        ("lock of another timeline", |s| {
+            s.seen.files.lock = Some(Lock { timeline: Some(Timeline(7)) });
+        }),
+        ("lock of the stock agent", |s| s.seen.files.lock = Some(Lock { timeline: None })),
+        ("demoted since", |s| s.node("pm01").role = ClusterRole::Unpromoted),
+        ("stopped since", |s| s.node("pm01").role = ClusterRole::Stopped),
+        ("its own word is that it stopped", |s| {
+            s.node("pm01").status = Some(InstanceStatus::Stopped);
+        }),
+        ("it has stepped down", |s| s.node("pm01").score = Some(PromotionScore::Never)),
+        ("no fencing", |s| s.cluster().fencing = false),
+        ("another is promoted", |s| s.node("pm02").role = ClusterRole::Promoted),
+        ("another says it is", |s| s.node("pm03").status = Some(InstanceStatus::Primary)),
+    ];
+    for (what, disturb) in table {
+        let mut scene = restored();
+        disturb(&mut scene);
+        let (steps, end) = scene.run(Action::Monitor);
+        let failed = matches!(end, Verdict::Done(Outcome::Failed(Failure::Usurper { .. })));
+        assert!(failed, "{what}: {end:?}");
+        assert!(!steps.iter().any(|s| matches!(s, Step::SetDataStatus(..))), "{what}: {steps:?}");
+    }
 }
 
 #[test]

@@ -176,10 +176,13 @@ pub fn delete(world: &mut World, id: HostId) {
 
 /// The operator's partition, if all is well in it: a record is not touched while it is needed.
 fn calm(world: &World) -> Option<Vec<HostId>> {
-    let members = in_charge(world).filter(|_| !world.hands.maintenance)?;
+    let disturbed = world.hands.maintenance || world.links.any_closed();
+    let members = in_charge(world).filter(|_| !disturbed)?;
     let record = &world.hosts[members[0]].cib.nodes;
-    let well =
-        |id: &HostId| serves(world, *id) && world.hosts[*id].known.promoted && !record[*id].standby;
+    let well = |id: &HostId| {
+        let host = &world.hosts[*id];
+        serves(world, *id) && !host.server.hung && host.known.promoted && !record[*id].standby
+    };
     let joined = world.hosts.iter().filter(|host| host.joined).count();
     let rests = |group: &Group| group.members == members && group.plan.is_none() && !group.changed;
     let rests = world.groups.iter().any(rests) && world.moved_away.is_none();
