@@ -54,7 +54,12 @@ pub fn execute(world: &mut World, step: &Step, seen: &Observation) -> Result<(),
     let (settings, user) = (&world.settings, &world.user);
     let version = world.version.ok_or(StepError::NoDataDirectory);
     match step {
-        Step::PrepareDirectories => launch::prepare_directories(settings, user, version?)?,
+        Step::PrepareDirectories => {
+            launch::prepare_directories(settings, user, version?)?;
+            if settings.is_replication() {
+                followed_file::note_first(settings, user)?;
+            }
+        }
         Step::WriteStandbySettings => world.standby(version?, None).write()?,
         Step::StayOnTimeline(own) => stay(world, version?, *own)?,
         Step::RemoveStandbyMark => standby::remove_mark(settings, user, version?)?,

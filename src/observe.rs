@@ -145,6 +145,7 @@ impl Observer {
             | Reason::ReloadTakesEffect
             | Reason::StandbyCatchesUp(_)
             | Reason::WalOfPeer(..)
+            | Reason::TimeToRewind
             | Reason::Retry(_) => {}
         }
     }

@@ -5,6 +5,7 @@
 //! (maintenance mode, `pg_ctl promote`) still has the record of a standby. But a record can be older than what it
 //! speaks of: it was restored, or a write that was given up took effect late. Evidence beats it.
 
+use super::candidate::{may_be_promoted, no_right};
 use super::claim::{self, others, unbound};
 use super::publish::publish;
 use super::{fail, try_once};
@@ -17,29 +18,43 @@ use crate::model::status::{DataStatus, InstanceStatus, PromotionScore};
 use crate::model::step::Step;
 use crate::model::verdict::{Failure, Outcome, Verdict};
 
-/// Tells whether the cluster has recorded a later promotion than this primary's. Such a primary was started or
-/// promoted behind the cluster's back, and must not touch the record of the right one.
+/// Tells whether the cluster has recorded a later promotion than this primary's, or knows better data than its own.
+/// Such a primary was started or promoted behind the cluster's back, and must not touch the record of the right one.
 ///
 /// A rival on record alone deposes only a node of which nothing is recorded. It may be what is left of a primary
-/// that was stopped by hand; and if it lives, it records soon that this node does not stream.
-pub(super) fn deposed(seen: &Observation, cluster: &Cluster) -> Option<Failure> {
+/// that was stopped by hand; and if it lives, it records soon that this node does not stream. But no hand gives a
+/// right that the record denies while somebody else has one.
+pub(super) fn deposed(
+    settings: &Settings,
+    seen: &Observation,
+    cluster: &Cluster,
+) -> Option<Failure> {
     let me = cluster.me()?;
     let rival = rival(cluster);
+    let heir = || others(cluster).find(|node| may_be_promoted(settings, cluster, node));
+    let without_right = no_right(settings, cluster).is_some() && !is_on_its_own_lock(seen);
     let deposed = match &me.data_status {
+        Some(DataStatus::Latest) => false,
         Some(DataStatus::Disconnected) => !is_evidently_the_last(seen, cluster, me),
-        None => rival.is_some(),
-        Some(_) => false,
+        None => rival.is_some() || without_right && heir().is_some(),
+        Some(_) => without_right && heir().is_some(),
     };
     deposed.then(|| Failure::Usurper {
         data_status: me.data_status.clone(),
-        primary: rival.map(|node| node.name.clone()),
+        primary: rival.or_else(heir).map(|node| node.name.clone()),
     })
 }
 
 /// Tells whether another node is, or may be, the right primary.
-pub(super) fn usurps(seen: &Observation, cluster: &Cluster) -> bool {
+pub(super) fn usurps(settings: &Settings, seen: &Observation, cluster: &Cluster) -> bool {
     let on_record = cluster.me().is_some_and(|me| me.data_status == Some(DataStatus::Latest));
-    deposed(seen, cluster).is_some() || !on_record && rival(cluster).is_some()
+    deposed(settings, seen, cluster).is_some() || !on_record && rival(cluster).is_some()
+}
+
+/// Tells whether the lock names the timeline on which this primary runs: the cluster has promoted it.
+fn is_on_its_own_lock(seen: &Observation) -> bool {
+    let Answer::Primary(report) = &seen.instance.answer else { return false };
+    seen.files.lock.and_then(|lock| lock.timeline) == Some(report.timeline)
 }
 
 /// Tells whether nobody can have been promoted after this primary, whatever the record says.
@@ -49,9 +64,7 @@ pub(super) fn usurps(seen: &Observation, cluster: &Cluster) -> bool {
 /// that is in Pacemaker's history, and takes the score and the status that the monitor of a primary keeps, which a
 /// server that was started again by hand does not get back. Without fencing none of that proves anything.
 fn is_evidently_the_last(seen: &Observation, cluster: &Cluster, me: &ClusterNode) -> bool {
-    let Answer::Primary(report) = &seen.instance.answer else { return false };
-    let locked = seen.files.lock.and_then(|lock| lock.timeline) == Some(report.timeline)
-        && seen.files.locked_in_this_life;
+    let locked = is_on_its_own_lock(seen) && seen.files.locked_in_this_life;
     let stayed = me.role == ClusterRole::Promoted
         && me.status == Some(InstanceStatus::Primary)
         && me.score == Some(PromotionScore::PROMOTE_ME);

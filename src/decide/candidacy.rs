@@ -32,8 +32,7 @@ pub(super) fn stand_for_election(
         steps.push(Step::SetPosition(Some(report.position())));
     }
     let awaited = awaited(settings, seen, cluster);
-    let followed = seen.files.followed_in_this_life;
-    match standing(settings, cluster, report.position(), followed) {
+    match standing(settings, cluster, report.position(), &seen.files) {
         Standing::First if !awaited.is_empty() => {
             steps.push(Step::Warn(Concern::MayBeOvertaken(awaited)));
         }

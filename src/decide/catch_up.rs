@@ -53,8 +53,6 @@ pub(super) fn wal_of_peers(
     let timeline = report.timeline;
     let votes = |node: &ClusterNode| is_voter(cluster, timeline, &node.name);
     let trusted = |node: &&ClusterNode| match &node.data_status {
-        // The timeline stays, so that it would stream on though it had gone another way.
-        Some(_) if settings.restart_on_promote => true,
         Some(status) => *status != DataStatus::Disconnected || votes(node),
         None => !cluster.has_records() && settings.lists(&node.name) || votes(node),
     };

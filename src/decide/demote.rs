@@ -59,7 +59,7 @@ pub(super) fn demote(settings: &Settings, seen: &Observation) -> Verdict {
     if let Some(verdict) = try_once(seen, end_unknown(seen)) {
         return verdict;
     }
-    let usurper = seen.cluster.seen().is_some_and(|cluster| usurps(seen, cluster));
+    let usurper = seen.cluster.seen().is_some_and(|cluster| usurps(settings, seen, cluster));
     if !(was_clean(seen) || was_standby(seen)) || stops_anyway(seen) || usurper {
         return stay_stopped(settings, seen);
     }

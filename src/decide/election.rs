@@ -6,6 +6,7 @@ use super::candidate::{NoRight, may_be_promoted, no_right};
 use super::quorum::{Proof, proof};
 use super::sync_policy::quorum_counts;
 use crate::model::cluster::{Cluster, ClusterNode, ClusterRole, Membership, QuorumRule};
+use crate::model::instance::Files;
 use crate::model::node::NodeName;
 use crate::model::settings::{ReplicationMode, Settings};
 use crate::model::status::DataStatus;
@@ -28,7 +29,7 @@ pub(super) enum Standing {
     FirstAwaits(Vec<NodeName>),
 }
 
-/// Ranks the local standby, whose WAL ends at `mine`. `followed`: see `followed_in_this_life`.
+/// Ranks the local standby, whose WAL ends at `mine`, and of which its files say since when it has been here.
 ///
 /// Where quorum counts, only members of this partition do: whoever is not here is fenced or stopped,
 /// or this partition has no quorum and Pacemaker does not promote in it.
@@ -37,13 +38,13 @@ pub(super) fn standing(
     settings: &Settings,
     cluster: &Cluster,
     mine: WalPosition,
-    followed: bool,
+    files: &Files,
 ) -> Standing {
     let recorded = cluster.me().and_then(|me| me.data_status.clone());
     if let Some(why) = no_right(settings, cluster) {
         return Standing::NoRight(why);
     }
-    let absent = unseen_before_any_record(settings, cluster);
+    let absent = unseen_before_any_record(settings, cluster, files);
     if !absent.is_empty() {
         return Standing::FirstAwaits(absent);
     }
@@ -69,7 +70,9 @@ pub(super) fn standing(
     if !awaited.is_empty() {
         return Standing::Awaiting(awaited);
     }
-    if let Some(last) = out_of_sight(settings, cluster, recorded.as_ref(), followed) {
+    if let Some(last) =
+        out_of_sight(settings, cluster, recorded.as_ref(), files.followed_in_this_life)
+    {
         return Standing::LastPrimaryUnseen(last.name.clone());
     }
     let me = Claim::new(settings, &cluster.local, mine, recorded.as_ref());
@@ -138,8 +141,8 @@ fn is_awaited(mode: ReplicationMode, peer: &ClusterNode, mine: Option<&DataStatu
 /// Where quorum means nothing, our record may be older than what the last primary did after we
 /// left: it may have gone on alone. It has to be heard first.
 ///
-/// Unless we never left: of two nodes, the primary goes on alone only once the other is known to be down,
-/// by its own leave or by fencing, and this one has been up since it followed the primary. That one
+/// Unless we never left: of two nodes, or with a quorum device, the primary goes on without us only once we are
+/// known to be down, by our own leave or by fencing, and this node has been up since it followed the primary. That one
 /// is known to be down now, so that nothing more will come of it.
 fn out_of_sight<'a>(
     settings: &Settings,
@@ -150,7 +153,11 @@ fn out_of_sight<'a>(
     if quorum_counts(cluster) || mine.is_none() || mine == Some(&DataStatus::Latest) {
         return None;
     }
-    let stayed = followed && cluster.fencing && cluster.quorum_rule == QuorumRule::TwoNodes;
+    let by_membership = match cluster.quorum_rule {
+        QuorumRule::TwoNodes | QuorumRule::Device => true,
+        QuorumRule::Majority | QuorumRule::Less | QuorumRule::Unknown => false,
+    };
+    let stayed = followed && cluster.fencing && by_membership;
     let last = cluster
         .nodes
         .iter()
@@ -162,10 +169,16 @@ fn out_of_sight<'a>(
     })
 }
 
-/// Where quorum means nothing, a node that is not here may have been promoted, and have recorded it where we do not
-/// see it, before it was fenced. So the first promotion waits until all are here.
-fn unseen_before_any_record(settings: &Settings, cluster: &Cluster) -> Vec<NodeName> {
-    if cluster.has_records() || quorum_counts(cluster) || !cluster.fencing {
+/// Where quorum means nothing, a node that is not here may have been promoted while this one was away, and have
+/// recorded it where we do not see it. So the first promotion waits until all are here, unless this node is at
+/// its very beginning: clusters are set up one host after the other.
+fn unseen_before_any_record(
+    settings: &Settings,
+    cluster: &Cluster,
+    files: &Files,
+) -> Vec<NodeName> {
+    let was_away = !files.in_first_life;
+    if !was_away || cluster.has_records() || quorum_counts(cluster) || !cluster.fencing {
         return Vec::new();
     }
     let peers = settings.peers(&cluster.local).filter_map(|name| cluster.node(name));

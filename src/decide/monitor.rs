@@ -2,7 +2,7 @@
 
 use super::by_hand::{depose, deposed, publish_as_primary, usurps};
 use super::candidacy::stand_for_election;
-use super::start::standby_settings;
+use super::start::{foreign_settings, standby_settings};
 use super::unproven::{compare, restarting};
 use super::{SUCCESS, fail, in_time, slots, try_once};
 use std::time::Duration;
@@ -108,13 +108,13 @@ fn primary(settings: &Settings, seen: &Observation, report: &PrimaryReport) -> V
         ReplicationMode::Async | ReplicationMode::Sync => Verdict::Done(Outcome::RunningPromoted),
     };
     let Some(cluster) = seen.cluster.seen() else { return running };
-    if let Some(failure) = deposed(seen, cluster) {
+    if let Some(failure) = deposed(settings, seen, cluster) {
         return depose(seen, cluster, failure);
     }
     if seen.probe {
         // Whatever score it had as a standby: without this one Pacemaker demotes it.
         let score = cluster.me().filter(|me| me.score != Some(PromotionScore::PROMOTE_ME));
-        let score = score.filter(|_| !usurps(seen, cluster));
+        let score = score.filter(|_| !usurps(settings, seen, cluster));
         let step = score.map(|me| Step::SetScore(me.name.clone(), PromotionScore::PROMOTE_ME));
         return try_once(seen, step).unwrap_or(running);
     }
@@ -140,6 +140,7 @@ fn standby(settings: &Settings, seen: &Observation, report: &StandbyReport) -> V
     let bookkeeping = receiver_status(settings, seen, Some(receiver))
         .or_else(|| try_once(seen, unlisted(settings, cluster)))
         .or_else(|| try_once(seen, follow_the_address_again(seen)))
+        .or_else(|| try_once(seen, overridden(settings, seen, report)))
         .or_else(|| try_once(seen, slots::of_a_standby(settings, seen, cluster, report)))
         .or_else(|| match cluster.primary() {
             Some(primary) if primary.name != cluster.local => {
@@ -155,6 +156,12 @@ fn standby(settings: &Settings, seen: &Observation, report: &StandbyReport) -> V
 fn unlisted(settings: &Settings, cluster: &Cluster) -> Option<Step> {
     let due = !settings.lists(&cluster.local);
     due.then(|| Step::Warn(Concern::Unlisted(cluster.local.clone())))
+}
+
+/// Says what overrides the agent's settings: a start that ended while the server still recovered has not seen it.
+fn overridden(settings: &Settings, seen: &Observation, report: &StandbyReport) -> Option<Step> {
+    let failure = foreign_settings(settings, seen, report).filter(|_| seen.files.standby_settings);
+    failure.map(|failure| Step::Warn(Concern::Overridden(Box::new(failure))))
 }
 
 /// An instance without replication: it answered, and that is all.

@@ -69,7 +69,7 @@ fn local_standby(seen: &Observation) -> Option<&StandbyReport> {
 fn before_promotion(settings: &Settings, seen: &Observation, cluster: &Cluster) -> Option<Verdict> {
     // Somebody made this node a primary by hand: whoever is to be promoted learns of its timeline, and is not.
     if let Answer::Primary(report) = &seen.instance.answer
-        && deposed(seen, cluster).is_none()
+        && deposed(settings, seen, cluster).is_none()
     {
         let position = WalPosition { timeline: report.timeline, lsn: report.wal_end };
         return try_once(seen, [Step::SetPosition(Some(position))]);
@@ -137,7 +137,7 @@ fn after_demotion(seen: &Observation, cluster: &Cluster) -> Option<Verdict> {
 /// A standby came or went: the primary's record follows at once.
 fn refresh(settings: &Settings, seen: &Observation, cluster: &Cluster) -> Option<Verdict> {
     match &seen.instance.answer {
-        Answer::Primary(_) if usurps(seen, cluster) => None,
+        Answer::Primary(_) if usurps(settings, seen, cluster) => None,
         Answer::Primary(report) => publish_as_primary(settings, seen, report, cluster),
         Answer::Standby(_)
         | Answer::NotAsked

@@ -65,7 +65,7 @@ pub(super) fn beside(
         // What a later primary has recorded is no proof, and no less than before.
         Kinship::Unproven(_) if streamed => not_compared(seen, primary, kinship),
         Kinship::Diverged { .. } => match settings.rejoin {
-            Rejoin::Rewind => match obstacle(own, theirs) {
+            Rejoin::Rewind => match unkept(settings, own).or_else(|| obstacle(own, theirs)) {
                 None => rewind(settings, seen, primary, own, theirs, kinship),
                 Some(why) => refused(kinship, &theirs.address, Some(why), resync(own)),
             },
@@ -161,6 +161,19 @@ fn resync(own: &OwnData) -> Resync {
     if own.control.can_rewind { Resync::Rewind } else { Resync::Copy }
 }
 
+/// Returns why the WAL that is about to be lost could not be kept whole.
+fn unkept(settings: &Settings, own: &OwnData) -> Option<String> {
+    let unknown = match &own.wal_end {
+        Some(Ok(_)) => return None,
+        Some(Err(why)) => why.as_str(),
+        None => "it was not looked for",
+    };
+    let keeps = settings.policy.rewind_keep_size > 0;
+    keeps.then(|| {
+        format!("the end of the WAL to keep is not known ({unknown}): see rewind_keep_size")
+    })
+}
+
 /// Returns why `pg_rewind` is not possible.
 fn obstacle(own: &OwnData, primary: &PrimaryData) -> Option<String> {
     if !own.control.can_rewind {
@@ -226,6 +239,10 @@ fn rewind(
         let checkpoint = Step::CheckpointPrimary(theirs.address.clone());
         return try_once(seen, [checkpoint])
             .or_else(|| Some(Verdict::Wait(Reason::CheckpointOf(primary.clone()))));
+    }
+    // One that is cut off leaves data that only a new copy replaces; what was done so far is not done again.
+    if seen.time.remaining < (seen.time.elapsed + seen.time.remaining) / 3 {
+        return Some(fail(Failure::Deadline(Box::new(Reason::TimeToRewind))));
     }
     Some(Verdict::Do(Step::Rewind(primary.clone(), theirs.address.clone())))
 }

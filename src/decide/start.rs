@@ -247,26 +247,26 @@ fn finish(settings: &Settings, seen: &Observation, cluster: &Cluster) -> Option<
         None => Some(Step::SetPosition(Some(report.position()))),
     };
     let expired = seen.files.expired_wal.iter().cloned().map(Step::RemoveKeptWal);
-    foreign_settings(settings, seen, report)
+    (foreign_settings(settings, seen, report).map(fail))
         .or_else(|| try_once(seen, expired))
         .or_else(|| try_once(seen, alone(cluster).into_iter().chain(position)))
 }
 
 /// Settings from elsewhere that defeat the agent's own.
-fn foreign_settings(
+pub(super) fn foreign_settings(
     settings: &Settings,
     seen: &Observation,
     report: &StandbyReport,
-) -> Option<Verdict> {
+) -> Option<Failure> {
     let names = &report.synchronous_standby_names;
     let ours = settings.rep_mode == ReplicationMode::Sync
         && seen.files.sync_names.as_ref() == Some(&SyncNames::parse(names));
     if !names.is_empty() && !ours {
-        return Some(fail(Failure::ForeignSyncNames(names.clone())));
+        return Some(Failure::ForeignSyncNames(names.clone()));
     }
     match &report.primary_conninfo {
         Some(conninfo) if report.conninfo_overridden => {
-            Some(fail(Failure::ConninfoOverridden(conninfo.clone())))
+            Some(Failure::ConninfoOverridden(conninfo.clone()))
         }
         Some(_) | None => None,
     }

@@ -260,7 +260,11 @@ pub(super) fn quorum_counts(cluster: &Cluster) -> bool {
         (NoQuorumPolicy::Respect, QuorumRule::Majority) => true,
         (
             NoQuorumPolicy::Ignore | NoQuorumPolicy::Respect,
-            QuorumRule::Majority | QuorumRule::TwoNodes | QuorumRule::Less | QuorumRule::Unknown,
+            QuorumRule::Majority
+            | QuorumRule::TwoNodes
+            | QuorumRule::Device
+            | QuorumRule::Less
+            | QuorumRule::Unknown,
         ) => false,
     }
 }

@@ -41,8 +41,10 @@ pub enum QuorumRule {
     Majority,
     /// Corosync's `two_node`: each of two nodes has it alone.
     TwoNodes,
-    /// It may have quorum with less (`last_man_standing`, `allow_downscale`, a quorum device, a tie that
-    /// `auto_tie_breaker` decided, expected votes lowered by hand), so that another may have it later.
+    /// A quorum device gives it to one partition at a time, and to another one later.
+    Device,
+    /// It may have quorum with less (`last_man_standing`, `allow_downscale`, a tie that `auto_tie_breaker`
+    /// decided, expected votes lowered by hand), so that another may have it later.
     Less,
     /// Corosync was not asked, or did not say.
     Unknown,

@@ -7,6 +7,7 @@ use super::rejoin::Kinship;
 use super::settings::ReplicationMode;
 use super::slot::SlotName;
 use super::status::DataStatus;
+use super::verdict::Failure;
 
 /// What an operator should know although no action fails for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +38,8 @@ pub enum Concern {
     Unlisted(NodeName),
     /// There is a primary, and this standby does not receive WAL from it.
     NotStreaming(NodeName),
+    /// Another source overrides what the agent has set on a standby.
+    Overridden(Box<Failure>),
     /// No connection is free, not even for the agent.
     NoConnectionFree,
     /// The server does not show this user, as whom the agent asks, what the standbys are.
@@ -102,6 +105,7 @@ impl Concern {
             | Self::Unfit(_)
             | Self::Unrecorded
             | Self::Unlisted(_)
+            | Self::Overridden(_)
             | Self::NoConnectionFree
             | Self::Blind(_)
             | Self::EndUnknown
@@ -264,6 +268,9 @@ impl fmt::Display for Concern {
                 "no connection is free, so that nothing can be asked; the server is alive. Raise \
                  superuser_reserved_connections or find who holds the connections",
             ),
+            Self::Overridden(failure) => {
+                write!(f, "{failure}. {}", failure.hint().unwrap_or_default())
+            }
             Self::StopsAtOnce(nodes) => f.write_str(&stops_at_once(nodes)),
             Self::Blind(user) => f.write_str(&blind(user)),
             Self::EndUnknown => f.write_str(END_UNKNOWN),

@@ -293,6 +293,9 @@ pub struct Files {
     /// Whether the lock was written since Pacemaker was started on this node: whoever is promoted since
     /// then is on record here, or has fenced this node.
     pub locked_in_this_life: bool,
+    /// Whether an instance was started here for the first time since Pacemaker was started: nobody else can have been
+    /// promoted while this node was away, for it has not been away.
+    pub in_first_life: bool,
     /// Whether this node has been a standby in the same cluster as a primary since Pacemaker was started
     /// here: its copy of the record has all that the primary wrote until one of them was fenced.
     pub followed_in_this_life: bool,

@@ -213,6 +213,12 @@ impl Settings {
         self.tmpdir.join("PGSQL.followed")
     }
 
+    /// Returns the path of the file that says when an instance was first started here.
+    #[must_use]
+    pub fn started_file(&self) -> PathBuf {
+        self.tmpdir.join("PGSQL.started")
+    }
+
     /// Returns the path of the list of slots that the agent has made on this server.
     #[must_use]
     pub fn slot_record(&self) -> PathBuf {

@@ -50,6 +50,7 @@ pub(super) fn files(world: &World, action: Action) -> Files {
             false => Vec::new(),
         },
         locked_in_this_life: replication && lock_file::is_of_this_life(settings, user),
+        in_first_life: replication && followed_file::is_first_life(settings, user),
         followed_in_this_life: replication && followed_file::is_of_this_life(settings, user),
     }
 }

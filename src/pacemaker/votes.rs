@@ -45,7 +45,9 @@ fn parse(text: &str, nodes: usize) -> Option<Votes> {
     let has = |names: &[&str]| flags.iter().any(|flag| names.contains(flag));
     let rule = if has(&["2Node"]) {
         QuorumRule::TwoNodes
-    } else if has(&["Qdevice", "LastManStanding", "AllowDownscale"])
+    } else if has(&["Qdevice"]) {
+        QuorumRule::Device
+    } else if has(&["LastManStanding", "AllowDownscale"])
         || total * 2 <= expected
         || expected < nodes
     {
@@ -73,7 +75,7 @@ mod tests {
 
     #[test]
     fn only_more_than_half_of_the_votes_of_nodes_is_a_majority() {
-        use QuorumRule::{Less, Majority, TwoNodes};
+        use QuorumRule::{Device, Less, Majority, TwoNodes};
         let table = [
             (3, 2, "Quorate", true, Majority),
             (3, 3, "Quorate WaitForAll", true, Majority),
@@ -83,7 +85,7 @@ mod tests {
             (2, 2, "2Node Quorate", true, TwoNodes),
             (4, 2, "Quorate AutoTieBreaker", true, Less),
             (4, 3, "Quorate AutoTieBreaker", true, Majority),
-            (3, 3, "Quorate Qdevice", true, Less),
+            (3, 3, "Quorate Qdevice", true, Device),
             (5, 3, "Quorate LastManStanding", true, Less),
             (5, 3, "Quorate AllowDownscale", true, Less),
             // Somebody has told Corosync to expect a single vote.

@@ -100,8 +100,10 @@ fn write(
     }
     let space = statvfs(place)?;
     let free = space.blocks_available().saturating_mul(space.fragment_size());
-    if bytes > free {
-        return Ok(Kept::NoRoom(bytes, free));
+    // Recovery and pg_rewind, which follow, must not be the ones that find the disk full.
+    let needed = bytes.saturating_mul(2);
+    if needed > free {
+        return Ok(Kept::NoRoom(needed, free));
     }
     fs::DirBuilder::new().mode(0o700).create(&unfinished)?;
     for name in &segments {
@@ -211,7 +213,8 @@ pub fn expired(settings: &Settings, user: &User) -> Vec<PathBuf> {
     let is_old = |path: &PathBuf| {
         let name = path.file_name().and_then(|name| name.to_str());
         let made = name.and_then(|name| name.strip_prefix(PREFIX)?.parse().ok());
-        made.is_some_and(|made| UNIX_EPOCH + Duration::from_secs(made) < before)
+        let made = made.and_then(|made| UNIX_EPOCH.checked_add(Duration::from_secs(made)));
+        made.is_some_and(|made| made < before)
     };
     let place = settings.kept_wal();
     match as_user(user, || fs::read_dir(&place)) {

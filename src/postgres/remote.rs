@@ -16,8 +16,14 @@ use crate::system::command::Command;
 const CONNECT_TIMEOUT: &str = "3";
 /// A host that dies under a `pg_rewind` is noticed within a dozen seconds: while the start waits for it, nobody is
 /// promoted in its place.
-const KEEPALIVES: [(&str, &str); 3] =
-    [("keepalives_idle", "5"), ("keepalives_interval", "2"), ("keepalives_count", "3")];
+const KEEPALIVES: [(&str, &str); 4] = [
+    ("keepalives", "1"),
+    ("keepalives_idle", "5"),
+    ("keepalives_interval", "2"),
+    ("keepalives_count", "3"),
+];
+/// The same while an answer is awaited to what has not been received (libpq 12 and later), in milliseconds.
+const UNRECEIVED: (&str, &str) = ("tcp_user_timeout", "10000");
 /// How long one question may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The database that `pg_rewind` connects to: `template1` would keep others from creating databases.
@@ -69,6 +75,9 @@ pub(super) fn connection(
 pub(super) fn for_rewind(standby: &Standby<'_>) -> Result<Connection, PostgresError> {
     let mut more = vec![("dbname", DATABASE)];
     more.extend(KEEPALIVES);
+    if !standby.version.uses_recovery_conf() {
+        more.push(UNRECEIVED);
+    }
     connection(&standby.conninfo(), &more)
 }
 

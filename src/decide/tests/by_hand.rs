@@ -42,12 +42,15 @@ fn only_a_recorded_later_promotion_deposes_a_primary() {
         (Some(StreamingSync), Latest, Stopped, false),
         (Some(StreamingSync), Latest, StartFailed, false),
         (Some(StreamingSync), Disconnected, Promoted, false),
-        (Some(StreamingAsync), Latest, Stopped, false),
+        // Its data lacks what was acknowledged, and another has it.
+        (Some(StreamingAsync), Latest, Stopped, true),
+        (Some(StreamingAsync), Disconnected, Stopped, false),
         (Some(Disconnected), Latest, Stopped, true),
         (Some(Disconnected), Disconnected, Stopped, true),
         (Some(Latest), Latest, Promoted, false),
         (None, Latest, Promoted, true),
-        (None, Latest, Stopped, false),
+        (None, Latest, Stopped, true),
+        (None, Disconnected, Stopped, false),
     ] {
         let mut scene = by_hand(recorded.clone(), (theirs.clone(), role));
         let (_, end) = scene.run(Action::Monitor);
@@ -128,11 +131,16 @@ fn beside_a_rival_on_record_a_primary_by_hand_records_nothing() {
 
 #[test]
 fn a_primary_by_hand_outside_of_node_list_records_nothing() {
-    let mut scene = by_hand(Some(StreamingSync), (Latest, ClusterRole::Stopped));
-    scene.settings.node_list.retain(|name| *name != node("pm02"));
-    let (steps, end) = scene.run(Action::Monitor);
-    assert!(steps.iter().all(|step| matches!(step, Step::Warn(_))), "{steps:?}");
-    assert_eq!(end, RUNNING);
+    // Whether another node may be promoted -> it is deposed.
+    for (old, deposed) in [(Latest, true), (Disconnected, false)] {
+        let mut scene = by_hand(Some(StreamingSync), (old.clone(), ClusterRole::Stopped));
+        scene.settings.node_list.retain(|name| *name != node("pm02"));
+        let (steps, end) = scene.run(Action::Monitor);
+        let own = Step::SetScore(node("pm02"), PromotionScore::Never);
+        let harmless = |step: &Step| matches!(step, Step::Warn(_)) || *step == own;
+        assert!(steps.iter().all(harmless), "{old}: {steps:?}");
+        assert_eq!(end != RUNNING, deposed, "{old}: {end:?}");
+    }
 }
 
 #[test]

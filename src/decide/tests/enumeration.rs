@@ -6,6 +6,7 @@ use super::scene::{END, Scene, position};
 use crate::decide::candidate::is_fit;
 use crate::decide::election::{Standing, standing};
 use crate::model::cluster::{ClusterRole, Membership, NoQuorumPolicy};
+use crate::model::instance::Files;
 use crate::model::settings::ReplicationMode::{Async, Sync};
 use crate::model::status::DataStatus;
 use crate::model::wal::WalPosition;
@@ -67,6 +68,7 @@ fn every_cluster(nodes: usize) -> Vec<Scene> {
 #[test]
 fn no_election_has_two_winners_and_none_is_won_by_unfit_or_older_data() {
     for nodes in 1..=3 {
+        let files = Files { followed_in_this_life: true, ..Files::default() };
         let mut winners_seen = BTreeSet::new();
         for mut scene in every_cluster(nodes) {
             let all = scene.cluster().nodes.clone();
@@ -75,7 +77,7 @@ fn no_election_has_two_winners_and_none_is_won_by_unfit_or_older_data() {
                 let Some(mine) = candidate.wal_position else { continue };
                 scene.cluster().local = candidate.name.clone();
                 let cluster = scene.cluster().clone();
-                if standing(&scene.settings, &cluster, mine, true) != Standing::First {
+                if standing(&scene.settings, &cluster, mine, &files) != Standing::First {
                     continue;
                 }
                 winners += 1;

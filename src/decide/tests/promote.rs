@@ -266,17 +266,3 @@ fn a_promotion_in_a_cluster_that_splits_meanwhile_waits_for_the_others_to_be_acc
         assert_eq!(matches!(end, Verdict::Wait(Reason::RecordBinds(_))), !promotes);
     }
 }
-
-#[test]
-fn a_promotion_by_restart_fetches_what_any_running_peer_has_beyond_it() {
-    for by_restart in [true, false] {
-        let mut scene = Scene::standby(Async, "pm02");
-        scene.settings.restart_on_promote = by_restart;
-        scene.node("pm02").data_status = Some(DataStatus::StreamingAsync);
-        scene.node("pm03").data_status = Some(DataStatus::Disconnected);
-        scene.node("pm03").wal_position = Some(position(1, END.0 + 800));
-        let follow = Step::FollowPeer(node("pm03"), "pm03".into());
-        let fetches = scene.decide(Action::Promote) == Verdict::Do(follow);
-        assert_eq!(fetches, by_restart, "the timeline stays");
-    }
-}

@@ -180,9 +180,11 @@ fn the_first_promotion_claims_before_it_revokes() {
 
 #[test]
 fn only_a_majority_of_corosyncs_votes_relaxes_without_a_lost_standby() {
-    use QuorumRule::{Less, Majority, TwoNodes, Unknown};
+    use QuorumRule::{Device, Less, Majority, TwoNodes, Unknown};
     // Three nodes are in the cluster information base, one of them forgotten or without a server.
-    for (rule, relaxes) in [(Majority, true), (TwoNodes, false), (Less, false), (Unknown, false)] {
+    for (rule, relaxes) in
+        [(Majority, true), (TwoNodes, false), (Device, false), (Less, false), (Unknown, false)]
+    {
         let mut scene = Scene::primary(Sync);
         scene.settings.node_list.truncate(2);
         scene.report().standbys.clear();
@@ -225,9 +227,17 @@ fn of_two_hosts_a_standby_that_never_left_is_promoted_once_the_primary_is_known_
     let mut unfenced = failed_once(Down, true);
     unfenced.cluster().fencing = false;
     assert!(!asks_to_be_promoted(&mut unfenced), "nobody has made sure that it is down");
-    let mut majority = failed_once(Down, true);
-    majority.cluster().quorum_rule = QuorumRule::Less;
-    assert!(!asks_to_be_promoted(&mut majority), "it may have gone on with others");
+    for (rule, asks) in
+        [(QuorumRule::Device, true), (QuorumRule::Less, false), (QuorumRule::Unknown, false)]
+    {
+        let mut scene = failed_once(Down, true);
+        scene.cluster().quorum_rule = rule;
+        assert_eq!(
+            asks_to_be_promoted(&mut scene),
+            asks,
+            "{rule:?}: it may have gone on with others"
+        );
+    }
 }
 
 #[test]
@@ -251,6 +261,11 @@ fn of_two_hosts_without_any_record_nobody_is_promoted_before_both_are_there() {
         scene.next_action();
         let said = |step: &Step| matches!(step, Step::Warn(Concern::FirstAwaits(..)));
         assert_eq!(scene.run(Action::Monitor).0.iter().any(said), !asks, "{case}");
+        // Clusters are set up one host after the other.
+        scene.next_action();
+        scene.seen.files.in_first_life = true;
+        scene.node("pm01").score = Some(PromotionScore::Never);
+        assert!(asks_to_be_promoted(&mut scene), "{case}");
     }
 }
 

@@ -28,6 +28,8 @@ pub enum Reason {
     Positions(Vec<NodeName>),
     /// The history of the primary, to which this node returns.
     HistoryOf(NodeName),
+    /// Enough time for a `pg_rewind`.
+    TimeToRewind,
     /// The checkpoint of a new primary.
     CheckpointOf(NodeName),
     /// These nodes, or whoever could promote them, to be back or known to be down.
@@ -55,6 +57,9 @@ impl fmt::Display for Reason {
                 write!(f, "no WAL position yet of {}", names.join(", "))
             }
             Self::HistoryOf(node) => write!(f, "the history of {node} is not known yet"),
+            Self::TimeToRewind => {
+                write!(f, "what is left is too little for pg_rewind: give start a longer timeout")
+            }
             Self::CheckpointOf(node) => write!(f, "{node} has not written a checkpoint yet"),
             Self::RecordBinds(nodes) => {
                 let names: Vec<_> = nodes.iter().map(NodeName::as_str).collect();

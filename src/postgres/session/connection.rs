@@ -50,7 +50,9 @@ pub(super) fn doors(settings: &Settings, owner: &User, role: Role) -> Vec<Door> 
     if role == Role::Owner {
         doors.push(door(&usual, &settings.pgdba));
         if !usual.starts_with('/') {
-            doors.push(door(&socket_directory(settings, owner), &settings.pgdba));
+            // Only a socket that is known to be this server's: another may listen on the same port.
+            let own = own_socket(settings, owner);
+            doors.extend(own.map(|directory| door(&directory, &settings.pgdba)));
         }
     }
     if !doors.contains(&watcher) {
@@ -105,13 +107,18 @@ fn host(settings: &Settings, owner: &User) -> String {
     }
 }
 
-fn socket_directory(settings: &Settings, owner: &User) -> String {
+/// Returns the directory of the server's socket, as it says itself or the operator does.
+fn own_socket(settings: &Settings, owner: &User) -> Option<String> {
     if !settings.socketdir.is_empty() {
-        return settings.socketdir.clone();
+        return Some(settings.socketdir.clone());
     }
     let file = PidFile::read(settings, owner).ok().flatten();
-    if let Some(directory) = file.and_then(|file| file.socket_directory) {
-        return directory.to_string_lossy().into_owned();
+    file?.socket_directory.map(|directory| directory.to_string_lossy().into_owned())
+}
+
+fn socket_directory(settings: &Settings, owner: &User) -> String {
+    if let Some(directory) = own_socket(settings, owner) {
+        return directory;
     }
     let socket = format!(".s.PGSQL.{}", settings.pgport);
     let present = |directory: &&str| Path::new(directory).join(&socket).exists();

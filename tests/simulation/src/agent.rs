@@ -197,6 +197,7 @@ fn forget(running: &mut Running, reason: &Reason, now: Tick) {
         | Reason::ReloadTakesEffect
         | Reason::StandbyCatchesUp(_)
         | Reason::WalOfPeer(..)
+        | Reason::TimeToRewind
         | Reason::Retry(_) => {}
     }
 }

@@ -56,6 +56,8 @@ pub struct Disk {
     pub lock: Option<Lock>,
     /// Whether the host has been on since it was written.
     pub locked_in_this_life: bool,
+    /// Whether the host has never lost its power: when an instance was first started is not modelled.
+    pub in_first_life: bool,
     /// `PGSQL.followed`, of the present life.
     pub followed_in_this_life: bool,
     pub slots: BTreeSet<String>,
@@ -85,6 +87,7 @@ impl Disk {
             includes_names: false,
             lock: None,
             locked_in_this_life: false,
+            in_first_life: true,
             followed_in_this_life: false,
             slots: BTreeSet::new(),
             made_slots: Vec::new(),

@@ -201,6 +201,7 @@ fn files(world: &World, id: HostId, version: usize) -> Files {
         recovers_to: disk.target.map(|_| disk.recovers_to),
         standby_mark: disk.mark,
         locked_in_this_life: disk.lock.is_some() && disk.locked_in_this_life,
+        in_first_life: disk.in_first_life,
         followed_in_this_life: disk.followed_in_this_life,
         made_slots: Some(disk.made_slots.clone()),
         rewinding: disk.rewinding.then(|| "begun".to_owned()),

@@ -261,6 +261,7 @@ impl World {
         host.disk.wal.lose_unflushed();
         host.disk.locked_in_this_life = false;
         host.disk.followed_in_this_life = false;
+        host.disk.in_first_life = false;
         host.disk.consistent_at = host.disk.consistent_at.min(host.disk.wal.flushed());
         host.server.die(Phase::Absent);
         host.rogue = false;
