@@ -42,6 +42,15 @@ pub(super) fn usurps(seen: &Observation, cluster: &Cluster) -> bool {
     deposed(seen, cluster).is_some() || !on_record && rival(cluster).is_some()
 }
 
+/// Tells whether this primary is one that `node_list` does not name: nobody has a right there, by whichever hand, but for
+/// the last primary, which may have left it. The monitor says so.
+pub(super) fn is_outsider(settings: &Settings, seen: &Observation, cluster: &Cluster) -> bool {
+    let was_promoted = |me: &ClusterNode| {
+        me.data_status == Some(DataStatus::Latest) || is_evidently_the_last(seen, cluster, me)
+    };
+    !settings.lists(&cluster.local) && !cluster.me().is_some_and(was_promoted)
+}
+
 /// Tells whether nobody can have been promoted after this primary, whatever the record says.
 ///
 /// Pacemaker promotes nobody else before it has demoted or stopped this one, or has fenced its node. It was not
@@ -130,6 +139,9 @@ fn take_over(
     let claimed = Step::SetDataStatus(me.name.clone(), DataStatus::Latest);
     let begun = seen.taken.tried(&claimed);
     let noted = seen.files.lock.and_then(|lock| lock.timeline);
+    if is_outsider(settings, seen, cluster) {
+        return TakeOver::Held;
+    }
     match &me.data_status {
         Some(DataStatus::Latest) if !begun => return TakeOver::NotDue,
         // A record that was lost is made again: the lock tells that this node was promoted by the cluster. Nor
@@ -138,10 +150,6 @@ fn take_over(
             return TakeOver::NotDue;
         }
         Some(_) | None => {}
-    }
-    // Outside of node_list nobody has a right, by whichever hand: the monitor says so.
-    if !settings.lists(&me.name) {
-        return TakeOver::Held;
     }
     if !begun {
         let told = Step::Warn(match &me.data_status {

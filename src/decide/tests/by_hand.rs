@@ -128,11 +128,34 @@ fn beside_a_rival_on_record_a_primary_by_hand_records_nothing() {
 
 #[test]
 fn a_primary_by_hand_outside_of_node_list_records_nothing() {
-    let mut scene = by_hand(Some(StreamingSync), (Latest, ClusterRole::Stopped));
-    scene.settings.node_list.retain(|name| *name != node("pm02"));
-    let (steps, end) = scene.run(Action::Monitor);
-    assert!(steps.iter().all(|step| matches!(step, Step::Warn(_))), "{steps:?}");
-    assert_eq!(end, RUNNING);
+    let first = || {
+        let mut scene = by_hand(None, (Latest, ClusterRole::Stopped));
+        scene.cluster().nodes.iter_mut().for_each(|node| node.data_status = None);
+        scene
+    };
+    // An old copy with its lock, too.
+    let locked = || {
+        let mut scene = by_hand(None, (Latest, ClusterRole::Stopped));
+        scene.seen.files.lock = Some(Lock { timeline: Some(Timeline(2)) });
+        scene
+    };
+    let recorded = || by_hand(Some(StreamingSync), (Latest, ClusterRole::Stopped));
+    for mut scene in [recorded(), first(), locked()] {
+        scene.settings.node_list.retain(|name| *name != node("pm02"));
+        scene.seen.notification.event = Some((NotificationType::Post, NotifiedOperation::Start));
+        for (action, probe) in
+            [(Action::Monitor, false), (Action::Monitor, true), (Action::Notify, false)]
+        {
+            let mut scene = scene.clone();
+            scene.seen.probe = probe;
+            let (steps, end) = scene.run(action);
+            assert!(
+                steps.iter().all(|step| matches!(step, Step::Warn(_))),
+                "{action:?}: {steps:?}"
+            );
+            assert!(action == Action::Notify || end == RUNNING, "{end:?}");
+        }
+    }
 }
 
 #[test]
