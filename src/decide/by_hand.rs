@@ -32,7 +32,8 @@ pub(super) fn deposed(
     let me = cluster.me()?;
     let rival = rival(cluster);
     let heir = || others(cluster).find(|node| may_be_promoted(settings, cluster, node));
-    let without_right = no_right(settings, cluster).is_some() && !is_on_its_own_lock(seen);
+    let lost_its_record = lost_its_record(seen, cluster) && settings.lists(&me.name);
+    let without_right = no_right(settings, cluster).is_some() && !lost_its_record;
     let deposed = match &me.data_status {
         Some(DataStatus::Latest) => false,
         Some(DataStatus::Disconnected) => !is_evidently_the_last(seen, cluster, me),
@@ -51,10 +52,26 @@ pub(super) fn usurps(settings: &Settings, seen: &Observation, cluster: &Cluster)
     deposed(settings, seen, cluster).is_some() || !on_record && rival(cluster).is_some()
 }
 
+/// Tells whether the cluster has promoted this primary, and its record is gone: its lock is of the timeline on which
+/// it runs, and nobody else has the latest data, as whoever was promoted since would.
+fn lost_its_record(seen: &Observation, cluster: &Cluster) -> bool {
+    let latest = |node: &ClusterNode| node.data_status == Some(DataStatus::Latest);
+    is_on_its_own_lock(seen) && !others(cluster).any(latest)
+}
+
 /// Tells whether the lock names the timeline on which this primary runs: the cluster has promoted it.
 fn is_on_its_own_lock(seen: &Observation) -> bool {
     let Answer::Primary(report) = &seen.instance.answer else { return false };
     seen.files.lock.and_then(|lock| lock.timeline) == Some(report.timeline)
+}
+
+/// Tells whether this primary is one that `node_list` does not name: nobody has a right there, by whichever hand, but for
+/// the last primary, which may have left it. The monitor says so.
+pub(super) fn is_outsider(settings: &Settings, seen: &Observation, cluster: &Cluster) -> bool {
+    let was_promoted = |me: &ClusterNode| {
+        me.data_status == Some(DataStatus::Latest) || is_evidently_the_last(seen, cluster, me)
+    };
+    !settings.lists(&cluster.local) && !cluster.me().is_some_and(was_promoted)
 }
 
 /// Tells whether nobody can have been promoted after this primary, whatever the record says.
@@ -143,18 +160,16 @@ fn take_over(
     let claimed = Step::SetDataStatus(me.name.clone(), DataStatus::Latest);
     let begun = seen.taken.tried(&claimed);
     let noted = seen.files.lock.and_then(|lock| lock.timeline);
+    if is_outsider(settings, seen, cluster) {
+        return TakeOver::Held;
+    }
     match &me.data_status {
         Some(DataStatus::Latest) if !begun => return TakeOver::NotDue,
-        // A record that was lost is made again: the lock tells that this node was promoted by the cluster. Nor
-        // has a claim to be announced where nobody has a record.
-        None if noted == Some(report.timeline) || !cluster.has_records() => {
+        // A record that was lost is made again. Nor has a claim to be announced where nobody has a record.
+        None if lost_its_record(seen, cluster) || !cluster.has_records() => {
             return TakeOver::NotDue;
         }
         Some(_) | None => {}
-    }
-    // Outside of node_list nobody has a right, by whichever hand: the monitor says so.
-    if !settings.lists(&me.name) {
-        return TakeOver::Held;
     }
     if !begun {
         let told = Step::Warn(match &me.data_status {

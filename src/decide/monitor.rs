@@ -1,6 +1,6 @@
 //! Monitor and status: how is the instance, and is the cluster's record of it true?
 
-use super::by_hand::{depose, deposed, publish_as_primary, usurps};
+use super::by_hand::{depose, deposed, is_outsider, publish_as_primary, usurps};
 use super::candidacy::stand_for_election;
 use super::start::{foreign_settings, standby_settings};
 use super::unproven::{compare, restarting};
@@ -114,7 +114,8 @@ fn primary(settings: &Settings, seen: &Observation, report: &PrimaryReport) -> V
     if seen.probe {
         // Whatever score it had as a standby: without this one Pacemaker demotes it.
         let score = cluster.me().filter(|me| me.score != Some(PromotionScore::PROMOTE_ME));
-        let score = score.filter(|_| !usurps(settings, seen, cluster));
+        let outsider = is_outsider(settings, seen, cluster);
+        let score = score.filter(|_| !usurps(settings, seen, cluster) && !outsider);
         let step = score.map(|me| Step::SetScore(me.name.clone(), PromotionScore::PROMOTE_ME));
         return try_once(seen, step).unwrap_or(running);
     }

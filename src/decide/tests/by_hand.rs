@@ -131,15 +131,34 @@ fn beside_a_rival_on_record_a_primary_by_hand_records_nothing() {
 
 #[test]
 fn a_primary_by_hand_outside_of_node_list_records_nothing() {
-    // Whether another node may be promoted -> it is deposed.
-    for (old, deposed) in [(Latest, true), (Disconnected, false)] {
-        let mut scene = by_hand(Some(StreamingSync), (old.clone(), ClusterRole::Stopped));
+    let first = || {
+        let mut scene = by_hand(None, (Latest, ClusterRole::Stopped));
+        scene.cluster().nodes.iter_mut().for_each(|node| node.data_status = None);
+        scene
+    };
+    // An old copy with its lock, too.
+    let locked = || {
+        let mut scene = by_hand(None, (Latest, ClusterRole::Stopped));
+        scene.seen.files.lock = Some(Lock { timeline: Some(Timeline(2)) });
+        scene
+    };
+    let recorded = || by_hand(Some(StreamingSync), (Latest, ClusterRole::Stopped));
+    for mut scene in [recorded(), first(), locked()] {
         scene.settings.node_list.retain(|name| *name != node("pm02"));
-        let (steps, end) = scene.run(Action::Monitor);
-        let own = Step::SetScore(node("pm02"), PromotionScore::Never);
-        let harmless = |step: &Step| matches!(step, Step::Warn(_)) || *step == own;
-        assert!(steps.iter().all(harmless), "{old}: {steps:?}");
-        assert_eq!(end != RUNNING, deposed, "{old}: {end:?}");
+        scene.seen.notification.event = Some((NotificationType::Post, NotifiedOperation::Start));
+        for (action, probe) in
+            [(Action::Monitor, false), (Action::Monitor, true), (Action::Notify, false)]
+        {
+            let mut scene = scene.clone();
+            scene.seen.probe = probe;
+            let (steps, end) = scene.run(action);
+            let own = Step::SetScore(node("pm02"), PromotionScore::Never);
+            let harmless = |step: &Step| matches!(step, Step::Warn(_)) || *step == own;
+            assert!(steps.iter().all(harmless), "{action:?}: {steps:?}");
+            // It is deposed, for another node may be promoted; a probe only says what runs.
+            let right = if probe { end == RUNNING } else { end != RUNNING };
+            assert!(action == Action::Notify || right, "{action:?} {probe}: {end:?}");
+        }
     }
 }
 

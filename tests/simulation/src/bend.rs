@@ -11,7 +11,7 @@ use pgsql_ha::model::observation::{ClusterView, Observation, Taken};
 use pgsql_ha::model::policy::SyncAvailability;
 use pgsql_ha::model::rejoin::Evidence;
 use pgsql_ha::model::settings::Settings;
-use pgsql_ha::model::status::{DataStatus, InstanceStatus};
+use pgsql_ha::model::status::{DataStatus, InstanceStatus, PromotionScore};
 use pgsql_ha::model::step::Step;
 use pgsql_ha::model::verdict::{Outcome, Verdict};
 use pgsql_ha::model::wal::{Lsn, WalPosition};
@@ -101,7 +101,25 @@ pub fn distort(mutation: Mutation, seen: &mut Observation, action: Action) {
         Mutation::MajorityAlways => {
             with_cluster(seen, |cluster| cluster.quorum_rule = QuorumRule::Majority);
         }
+        Mutation::AsksForEver if action == Action::Start => {
+            seen.evidence = seen.evidence.take().filter(|evidence| evidence.primary.is_ok());
+        }
+        Mutation::MarkBelieved if action == Action::Monitor => {
+            seen.files.locked_in_this_life = false;
+        }
+        Mutation::NeverStopped if matches!(seen.instance.answer, Answer::Primary(_)) => {
+            seen.files.locked_in_this_life = true;
+            with_me(seen, |node| {
+                node.role = ClusterRole::Promoted;
+                node.status = Some(InstanceStatus::Primary);
+                node.score = Some(PromotionScore::PROMOTE_ME);
+            });
+        }
         Mutation::QuorumRemembered
+        | Mutation::UnprovenGoesOn
+        | Mutation::AsksForEver
+        | Mutation::MarkBelieved
+        | Mutation::NeverStopped
         | Mutation::RevokeNobody
         | Mutation::ClaimNothing
         | Mutation::RelaxUnrecorded

@@ -9,6 +9,7 @@ use pgsql_ha::model::sync_names::SyncNames;
 
 use crate::agent::Running;
 use crate::disk::Target;
+use crate::mutation::Mutation;
 use crate::postgres::Phase;
 use crate::world::{HostId, World};
 use crate::{archive, cib, invariants, rewind, starts};
@@ -33,9 +34,10 @@ pub fn execute(
         Step::ResumeReplay => Err("not modelled".into()),
         Step::WriteStandbySettings | Step::StayOnTimeline(_) => {
             let settings = &world.versions[running.order.version];
+            let stays = world.options.mutation != Some(Mutation::UnprovenGoesOn);
             let disk = &mut world.hosts[id].disk;
             disk.recovers_to = match step {
-                Step::StayOnTimeline(own) => RecoveryTimeline::Own(*own),
+                Step::StayOnTimeline(own) if stays => RecoveryTimeline::Own(*own),
                 _ => RecoveryTimeline::Latest,
             };
             disk.target = Some(Target::Address);

@@ -176,7 +176,8 @@ pub fn delete(world: &mut World, id: HostId) {
 
 /// The operator's partition, if all is well in it: a record is not touched while it is needed.
 fn calm(world: &World) -> Option<Vec<HostId>> {
-    let disturbed = world.hands.maintenance || world.links.any_closed();
+    let slow = world.hosts.iter().any(|host| world.now < host.slow_until);
+    let disturbed = world.hands.maintenance || world.links.any_closed() || slow;
     let members = in_charge(world).filter(|_| !disturbed)?;
     let record = &world.hosts[members[0]].cib.nodes;
     let well = |id: &HostId| {

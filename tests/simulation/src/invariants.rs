@@ -124,6 +124,7 @@ pub fn is_promised(world: &World, row: &Row) -> bool {
         let writes = |phase| matches!(phase, Phase::Primary | Phase::Promoting { .. });
         world.ids().any(|id| id != row.by && writes(world.hosts[id].server.phase))
             || world.links.any_closed()
+            || world.groups.iter().any(|group| !group.members.contains(&row.by))
     };
     let careless = is_loose(world) || any && world.options.scope.has(Part::Unfenced);
     is_sync(world, row.by) && (!careless || is_elsewhere(world, row) && !divided())

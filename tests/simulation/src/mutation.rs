@@ -64,6 +64,14 @@ pub enum Mutation {
     ListIgnored,
     /// Every quorum is taken for a majority.
     MajorityAlways,
+    /// Data that nobody has compared recover to the latest timeline.
+    UnprovenGoesOn,
+    /// A start waits for the primary's history as long as it may.
+    AsksForEver,
+    /// A record deposes, whatever speaks against it.
+    MarkBelieved,
+    /// Whoever runs as a primary was never stopped.
+    NeverStopped,
     /// A stop is over as soon as it has begun.
     StopLies,
     /// A promotion is over as soon as it has begun.
@@ -72,7 +80,7 @@ pub enum Mutation {
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 31] = [
         Self::QuorumAlways,
         Self::QuorumRemembered,
         Self::LostIsDown,
@@ -98,6 +106,10 @@ impl Mutation {
         Self::PresumeRights,
         Self::ListIgnored,
         Self::MajorityAlways,
+        Self::UnprovenGoesOn,
+        Self::AsksForEver,
+        Self::MarkBelieved,
+        Self::NeverStopped,
         Self::StopLies,
         Self::PromoteLies,
     ];
@@ -131,6 +143,10 @@ impl Mutation {
             Self::PresumeRights => "presume-rights",
             Self::ListIgnored => "list-ignored",
             Self::MajorityAlways => "majority-always",
+            Self::UnprovenGoesOn => "unproven-goes-on",
+            Self::AsksForEver => "asks-for-ever",
+            Self::MarkBelieved => "mark-believed",
+            Self::NeverStopped => "never-stopped",
             Self::StopLies => "stop-lies",
             Self::PromoteLies => "promote-lies",
         }
@@ -151,6 +167,18 @@ impl Mutation {
         }
         if matches!(self, Self::PresumeRights | Self::ListIgnored) {
             options.scope = options.scope.with(Part::Nodes);
+        }
+        if matches!(self, Self::UnprovenGoesOn) {
+            options.scope = options.scope.with(Part::Archive);
+        }
+        if matches!(self, Self::AsksForEver) {
+            options.scope = options.scope.with(Part::Unasked);
+        }
+        if matches!(self, Self::MarkBelieved) {
+            options.scope = options.scope.with(Part::Records);
+        }
+        if matches!(self, Self::NeverStopped) {
+            options.scope = options.scope.with(Part::Hands);
         }
         if matches!(self, Self::MajorityAlways) {
             (options.mode, options.hosts) = (ReplicationMode::Sync, 2);
@@ -190,6 +218,10 @@ impl Mutation {
             Self::PresumeRights => "no record means no right where others have one",
             Self::ListIgnored => "... and whoever leaves node_list keeps none",
             Self::MajorityAlways => "two hosts: quorum means nothing",
+            Self::UnprovenGoesOn => "unproven data stay on their own timeline",
+            Self::AsksForEver => "a start waits for nobody who does not answer",
+            Self::MarkBelieved => "a record that was restored does not depose the last primary",
+            Self::NeverStopped => "... but does whoever was stopped, and started by hand",
             Self::StopLies => "a stop ends when the server is gone",
             Self::PromoteLies => "a promotion ends when the server accepts writes",
         }

@@ -58,7 +58,7 @@ impl Part {
     ];
 
     /// Those that a seed may draw.
-    const DRAWN: [Self; 8] = [
+    const DRAWN: [Self; 11] = [
         Self::Forgotten,
         Self::Proof,
         Self::Unasked,
@@ -67,6 +67,9 @@ impl Part {
         Self::Old,
         Self::Early,
         Self::Outsider,
+        Self::Nodes,
+        Self::Hands,
+        Self::Records,
     ];
 
     /// Returns its name on the command line.
