@@ -33,10 +33,11 @@ pub(super) fn deposed(
     let rival = rival(cluster);
     let heir = || others(cluster).find(|node| may_be_promoted(settings, cluster, node));
     let lost_its_record = lost_its_record(seen, cluster) && settings.lists(&me.name);
-    let without_right = no_right(settings, cluster).is_some() && !lost_its_record;
+    let evident = is_evidently_the_last(seen, cluster, me);
+    let without_right = no_right(settings, cluster).is_some() && !lost_its_record && !evident;
     let deposed = match &me.data_status {
         Some(DataStatus::Latest) => false,
-        Some(DataStatus::Disconnected) => !is_evidently_the_last(seen, cluster, me),
+        Some(DataStatus::Disconnected) => !evident,
         None => rival.is_some() || without_right && heir().is_some(),
         Some(_) => without_right && heir().is_some(),
     };
