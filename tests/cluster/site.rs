@@ -47,14 +47,6 @@ impl Site {
         site
     }
 
-    /// The same, with something different in the example.
-    pub fn three_hosts_changed(change: impl FnOnce(String) -> String) -> Self {
-        let site = Self::boot(with_agent(Cluster::builder()), "pgsql");
-        site.load_changed("three-hosts.crm", change);
-        site.settled("pm01", &["pm02", "pm03"]);
-        site
-    }
-
     /// Two hosts as the PG-REX slides have them.
     pub fn two_hosts(fencing: Fencing) -> Self {
         let builder = with_agent(Cluster::builder()).hosts(2).two_node().fencing(fencing);
