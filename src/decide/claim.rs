@@ -34,7 +34,7 @@ fn revoke_all_others(settings: &Settings, cluster: &Cluster) -> Vec<Step> {
 /// Claims to have the latest data, before the server is touched: a promotion that does not come to
 /// its end must not leave a cluster in which nobody may be promoted. It grants nothing new, for
 /// this node was fit and all others have just been recorded as out of date.
-pub(super) fn claim(cluster: &Cluster) -> Option<Step> {
+fn claim(cluster: &Cluster) -> Option<Step> {
     let me = cluster.me()?;
     let due = me.data_status != Some(DataStatus::Latest);
     due.then(|| Step::SetDataStatus(me.name.clone(), DataStatus::Latest))

@@ -66,7 +66,7 @@ fn unneeded<'a>(
 ) -> impl Iterator<Item = Step> {
     of_ours(settings, seen, cluster, rows).filter(|(_, row)| !row.active).filter_map(
         move |(slot, row)| {
-            let reason = match settings.node_list.contains(&slot.node) {
+            let reason = match settings.lists(&slot.node) {
                 _ if slot.node == cluster.local => DropReason::Own,
                 false => DropReason::Left,
                 true if !row.lost && needed(&slot.node, row) => return None,

@@ -2,7 +2,7 @@
 
 use super::candidate::{NoRight, no_right};
 use super::catch_up::{restart_to_follow, unproven, wal_of_peers};
-use super::claim::{claim, others, take_over, unbound};
+use super::claim::{others, take_over, unbound};
 use super::election::later_timeline;
 use super::held_back::half_rewound;
 use super::ladder::bring_down;
@@ -237,8 +237,7 @@ fn finish(
         return verdict;
     }
     // A primary that accepts writes is a success even without a slot or a lock.
-    insist(seen, claim(cluster))
-        .or_else(|| try_once(seen, lock(seen, report)))
+    try_once(seen, lock(seen, report))
         .or_else(|| try_once(seen, slots::of_a_new_primary(settings, seen, cluster, report)))
         .or_else(|| try_once(seen, announce(cluster)))
         .unwrap_or(SUCCESS)

@@ -4,6 +4,7 @@
 //! standby, and granted only after commits wait for it and it has everything of the time before.
 
 use super::candidate::is_fit;
+use super::claim::others;
 use super::grants::{actual_status, grants};
 use super::held_back::is_in_touch;
 use super::names::{bring_about, in_force};
@@ -123,9 +124,8 @@ fn revocations(settings: &Settings, cluster: &Cluster, report: &PrimaryReport) -
 
 /// Takes every right from the nodes that `node_list` does not name: they may have been in it once.
 fn strangers(settings: &Settings, cluster: &Cluster, present: &SyncNames) -> Vec<Step> {
-    let others = cluster.nodes.iter().filter(|node| node.name != cluster.local);
     let mut steps = Vec::new();
-    for node in others.filter(|node| !settings.lists(&node.name)) {
+    for node in others(cluster).filter(|node| !settings.lists(&node.name)) {
         let known = node.data_status.is_some() || present.contains(&node.name.application_name());
         let revoked = node.data_status == Some(DataStatus::Disconnected);
         if known && !revoked && record_is_binding(cluster, node.membership) {

@@ -147,7 +147,7 @@ pub(super) fn of_a_standby(
     // Most that one of the others keeps before it is moved on.
     let most = keep.saturating_add(keep / 4);
     // Who is not in node_list is never promoted, so that nobody will ask it for WAL.
-    let serves = keeps && settings.node_list.contains(&cluster.local);
+    let serves = keeps && settings.lists(&cluster.local);
     let missing = missing(settings, cluster, rows, |_| serves);
     let note = old_slots::note(settings, seen, cluster, rows, &missing);
     let mut steps: Vec<Step> = note.into_iter().chain(useless(settings, cluster, rows)).collect();
