@@ -31,7 +31,8 @@ pub struct Running {
 }
 
 impl Running {
-    /// Waits for the program's end and returns what it wrote.
+    /// Waits for the program's end and returns what it wrote; that may have been before its time was over, and before
+    /// this was asked.
     ///
     /// A daemon that the program left behind and that holds its output open is not waited for.
     ///
@@ -115,7 +116,7 @@ impl Running {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, "it prints without end"));
             }
             if out_ready || err_ready {
-                if !late {
+                if !late || ended.is_some() {
                     continue;
                 }
             } else if ended.is_some() {

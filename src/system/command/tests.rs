@@ -60,6 +60,14 @@ fn the_deadline_kills_the_whole_group() {
     }
 }
 
+/// As when a server is asked in the meantime, and takes longer.
+#[test]
+fn what_was_said_in_time_is_heard_later() {
+    let running = shell("seq 100000").deadline(soon(1_000)).spawn().expect("started");
+    crate::system::pause::pause(Duration::from_millis(1_500));
+    assert!(running.wait().expect("it has ended").stdout.ends_with("\n100000\n"));
+}
+
 #[test]
 fn an_endless_writer_does_not_outlive_the_deadline() {
     let error = shell("exec cat /dev/zero").deadline(soon(50)).run().expect_err("killed");
