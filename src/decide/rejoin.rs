@@ -181,9 +181,13 @@ fn obstacle(own: &OwnData, primary: &PrimaryData) -> Option<String> {
     }
     match &own.control.state {
         ControlState::ShutDown | ControlState::ShutDownInRecovery | ControlState::InProduction => {}
-        ControlState::InArchiveRecovery => {
-            return Some("a standby that crashed cannot be recovered without its primary".into());
-        }
+        // Recovery alone replays what is in the WAL directory, and nobody checks that pages are not beyond it.
+        ControlState::InArchiveRecovery => match &own.wal_end {
+            Some(Ok(end)) if *end >= known_end(&own.control) => {}
+            Some(Ok(_) | Err(_)) | None => {
+                return Some("a standby that crashed, and whose WAL is not all here".into());
+            }
+        },
         // Both are states of a primary that died.
         ControlState::Other(state)
             if ["in crash recovery", "shutting down"].contains(&&**state) => {}
@@ -229,6 +233,15 @@ fn rewind(
         return Some(verdict);
     }
     if let Some(verdict) = keep(settings, seen, own, &kinship) {
+        return Some(verdict);
+    }
+    let alone = seen.taken.last(&Step::RecoverAlone);
+    if alone.is_some_and(|attempt| attempt.error.is_some())
+        && let Some(verdict) = try_once(
+            seen,
+            seen.taken.done(&Step::RemoveStandbyMark).then_some(Step::WriteStandbySettings),
+        )
+    {
         return Some(verdict);
     }
     if !clean && let Some(verdict) = once_or_fail(seen, recover) {

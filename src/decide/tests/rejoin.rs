@@ -1,7 +1,7 @@
 //! The return of an old primary, step by step.
 
 use super::kinship::{FORK, lock, own, primary};
-use super::scene::{Scene, node};
+use super::scene::{Scene, node, position};
 use super::verdicts::{STARTING, failed};
 use crate::model::action::Action;
 use crate::model::cluster::ClusterRole;
@@ -210,13 +210,14 @@ fn what_pg_rewind_cannot_do_is_refused_with_its_reason() {
     bare.control.can_rewind = false;
     let mut crashed_standby = diverged();
     crashed_standby.control.state = ControlState::InArchiveRecovery;
+    crashed_standby.control.min_recovery = Some(position(1, 0x900_0000));
     let mut forbidden = source(2);
     forbidden.source = Some(Ok(RewindSource { readable: false, control_timeline: Timeline(2) }));
     let mut deaf = source(2);
     deaf.source = Some(Err("pg_hba.conf".into()));
     for (own, primary, why, resync) in [
         (bare, source(2), "wal_log_hints", Resync::Copy),
-        (crashed_standby, source(2), "standby that crashed", Resync::Rewind),
+        (crashed_standby, source(2), "WAL is not all here", Resync::Rewind),
         (diverged(), forbidden, "repuser", Resync::Rewind),
         (diverged(), deaf, "pg_hba.conf", Resync::Rewind),
         (diverged(), primary(2), "not asked", Resync::Rewind),
@@ -228,6 +229,20 @@ fn what_pg_rewind_cannot_do_is_refused_with_its_reason() {
         assert!(refusal.no_rewind.as_ref().is_some_and(|text| text.contains(why)), "{refusal:?}");
         assert_eq!(refusal.resync, resync, "{why}");
     }
+}
+
+#[test]
+fn a_standby_that_crashed_with_all_its_wal_is_rewound() {
+    let mut crashed = diverged();
+    crashed.control.state = ControlState::InArchiveRecovery;
+    crashed.control.min_recovery = Some(position(1, FORK.0 + 800));
+    let mut scene = returning(Rejoin::Rewind, evidence(crashed, source(2)));
+    scene.seen.files.standby_mark = true;
+    let (steps, _) = scene.run(Action::Start);
+    let place = |wanted: &Step| steps.iter().position(|step| step == wanted);
+    let alone = place(&Step::RecoverAlone);
+    assert!(place(&Step::RemoveStandbyMark) < alone && alone < place(&rewind()), "{steps:?}");
+    assert!(place(&rewind()).is_some(), "{steps:?}");
 }
 
 #[test]
