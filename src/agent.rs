@@ -112,7 +112,9 @@ fn prepare(
     let tools = Tools::new(environment.sbin_dir());
     let local = local_node(&settings, environment, &tools, &clock);
     let probe = environment.is_probe(action);
-    let observer = Observer::new(action, &settings, notification::parse(environment), probe);
+    let of_standby = environment.is_of_standby(action);
+    let notification = notification::parse(environment);
+    let observer = Observer::new(action, &settings, notification, probe, of_standby);
     let world = World {
         retry_is_free: facts::server_setting(&settings, &user, "wal_retrieve_retry_interval")
             .is_none(),

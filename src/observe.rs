@@ -11,12 +11,14 @@ use std::time::{Duration, Instant};
 
 use crate::model::action::Action;
 use crate::model::cluster::Cluster;
-use crate::model::instance::{Answer, Files, Instance, Postmaster};
+use crate::model::concern::Concern;
+use crate::model::instance::{Answer, Files, Instance, LockedOut, Postmaster, Refusal};
 use crate::model::notification::{Notification, NotificationType, NotifiedOperation};
 use crate::model::observation::{ActionTime, ClusterView, Observation, Taken};
 use crate::model::settings::Settings;
 use crate::model::step::Step;
 use crate::model::verdict::Reason;
+use crate::model::wal::Timeline;
 use crate::postgres::version::Version;
 use crate::postgres::{disk as disks, postmaster, server_log, standby, wal_directory};
 use crate::world::World;
@@ -28,12 +30,18 @@ use server::{HeldSince, StoppedData, disk, find_postmaster, stopped_data};
 /// that can do without it does not wait longer.
 const CLUSTER_PATIENCE: Duration = Duration::from_secs(5);
 
+/// After a question that took longer the cluster is read once more: it was read while the server was asked.
+const LONG_QUESTION: Duration = Duration::from_secs(1);
+
 /// How long a server is asked when it is about to be stopped, and in a notification, for which the
 /// whole cluster waits.
 const SERVER_PATIENCE: Duration = Duration::from_secs(2);
 
 /// How long a server is asked that was just launched, or is to be promoted, before the rest is looked at again.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long one is asked again that has not answered in this action, between the steps that do without its answer.
+const DEAF_PATIENCE: Duration = Duration::from_millis(300);
 
 /// Why a server that is held is not even asked: the answer would take the whole time of the action.
 const HELD: &str = "its process is held by SIGSTOP or a debugger (state T in ps)";
@@ -87,18 +95,28 @@ impl Needs {
     }
 }
 
+/// What an earlier look of this action has seen of a server into which nobody can log in.
+struct Deaf {
+    timeline: Timeline,
+    /// The title of its WAL receiver.
+    receiver: Option<String>,
+}
+
 /// Looks at the world, again and again, for one action.
 pub struct Observer {
     action: Action,
     needs: Needs,
     notification: Notification,
     probe: bool,
+    of_standby: bool,
     /// The cluster as it was read last, or why it could not be read.
     cluster: Option<Result<Cluster, String>>,
     /// What a returning node has to know.
     inquiry: Inquiry,
     /// Since when the postmaster is held.
     held_since: HeldSince,
+    /// What was seen of a server into which nobody can log in.
+    deaf: Option<Deaf>,
     /// Whether the cluster was changed since, so that whoever relies on quorum has to ask for it.
     quorum_in_doubt: bool,
 }
@@ -111,6 +129,7 @@ impl Observer {
         settings: &Settings,
         notification: Notification,
         probe: bool,
+        of_standby: bool,
     ) -> Self {
         let needs = Needs::of(action, settings, &notification);
         let inquiry = Inquiry::default();
@@ -119,9 +138,11 @@ impl Observer {
             needs,
             notification,
             probe,
+            of_standby,
             cluster: None,
             inquiry,
             held_since: None,
+            deaf: None,
             quorum_in_doubt: false,
         }
     }
@@ -129,7 +150,10 @@ impl Observer {
     /// Forgets what others may have changed while the action waited for this.
     pub fn forget(&mut self, reason: &Reason) {
         match reason {
-            Reason::Positions(_) | Reason::RecordBinds(_) | Reason::ClusterAnswers => {
+            Reason::Positions(_)
+            | Reason::RecordBinds(_)
+            | Reason::PrimaryWrites
+            | Reason::ClusterAnswers => {
                 self.cluster = None;
             }
             Reason::HistoryOf(primary) | Reason::CheckpointOf(primary) => {
@@ -168,10 +192,16 @@ impl Observer {
 
     /// Takes one snapshot. The cluster is read while the server is asked.
     pub fn observe(&mut self, world: &mut World, taken: &Taken) -> Observation {
-        let patience = world.clock.within(world.clock.share(CLUSTER_PATIENCE));
-        let reading = (self.needs.cluster && self.cluster.is_none())
-            .then(|| world.tools.begin_reading(patience));
+        let begin = |world: &World| {
+            let patience = world.clock.within(world.clock.share(CLUSTER_PATIENCE));
+            world.tools.begin_reading(patience)
+        };
+        let mut reading = (self.needs.cluster && self.cluster.is_none()).then(|| begin(world));
+        let asked = Instant::now();
         let instance = self.instance(world, taken);
+        if reading.is_some() && asked.elapsed() > LONG_QUESTION {
+            reading = Some(begin(world));
+        }
         let files = if self.needs.files { files(world, self.action) } else { Files::default() };
         let cluster = match reading {
             None if !self.needs.cluster => ClusterView::NotAsked,
@@ -197,6 +227,7 @@ impl Observer {
             evidence,
             notification: self.notification.clone(),
             probe: self.probe,
+            of_standby: self.of_standby,
             taken: taken.clone(),
         }
     }
@@ -221,7 +252,9 @@ impl Observer {
             Postmaster::Running { held: Some(_), .. } if self.needs.server => {
                 Answer::Silent(HELD.into())
             }
-            Postmaster::Running { .. } if self.needs.server => self.ask(world),
+            Postmaster::Running { .. } if self.needs.server || self.may_be_by_hand(world) => {
+                self.ask(world, taken)
+            }
             Postmaster::Running { .. }
             | Postmaster::Absent
             | Postmaster::Orphans { .. }
@@ -231,6 +264,7 @@ impl Observer {
             true => stopped_data(world),
             false => StoppedData::default(),
         };
+        let locked_out = self.locked_out(world, &answer);
         let died = gone && taken.tried(&Step::Launch);
         let last_fatal = world.log_mark.as_ref().filter(|_| died).and_then(|mark| {
             server_log::last_fatal(&world.settings, &world.user, mark, world.clock.deadline)
@@ -244,21 +278,50 @@ impl Observer {
             disk,
             control: stopped.control,
             own_timeline: stopped.own_timeline,
+            locked_out,
             is_copy: stopped.is_copy,
             conninfo_reloads,
             last_fatal,
         }
     }
 
-    fn ask(&self, world: &mut World) -> Answer {
+    /// Tells whether the server to be stopped may be a primary that somebody promoted by hand: Pacemaker demotes its own
+    /// before it stops it, and what is demoted is marked as a standby.
+    fn may_be_by_hand(&self, world: &World) -> bool {
+        self.action == Action::Stop && world.settings.is_replication() && !world.is_marked_standby()
+    }
+
+    /// Looks from outside at a server that does not let anybody in.
+    fn locked_out(&mut self, world: &World, answer: &Answer) -> Option<LockedOut> {
+        let matters = matches!(self.action, Action::Monitor | Action::Promote)
+            && matches!(answer, Answer::Silent(_) | Answer::Refused(Refusal::Full))
+            && world.is_marked_standby();
+        let titles = matters.then(|| postmaster::titles(&world.settings, &world.user).ok())?;
+        let titles = titles.filter(|titles| titles.a_login_waits)?;
+        let before = self.deaf.take();
+        let timeline = match &before {
+            Some(before) => before.timeline,
+            None => stopped_data(world).own_timeline?,
+        };
+        let receives = before.is_some_and(|before| before.receiver != titles.receiver);
+        self.deaf = Some(Deaf { timeline, receiver: titles.receiver });
+        Some(LockedOut { timeline, receives })
+    }
+
+    fn ask(&self, world: &mut World, taken: &Taken) -> Answer {
+        let unasked = |step: &Step| matches!(step, Step::Warn(Concern::CannotBeAsked(_)));
+        let deaf = taken.0.iter().any(|attempt| unasked(&attempt.step))
+            && !taken.tried(&Step::PromoteServer);
         let deadline = match self.action {
-            Action::Demote | Action::Notify => world.clock.within(SERVER_PATIENCE),
+            Action::Monitor | Action::Promote if deaf => Instant::now() + DEAF_PATIENCE,
+            Action::Demote | Action::Notify | Action::Stop => world.clock.within(SERVER_PATIENCE),
             // A log-in can hang for as long as `authentication_timeout`; meanwhile nothing else would be seen.
             Action::Start | Action::Promote => {
                 world.clock.of_question().min(Instant::now() + ANSWER_PATIENCE)
             }
-            Action::Stop
-            | Action::Status
+            // What a standby's monitor does for one that does not answer takes time as well.
+            Action::Monitor if world.is_marked_standby() => world.clock.of_question_to_standby(),
+            Action::Status
             | Action::Monitor
             | Action::MetaData
             | Action::ValidateAll

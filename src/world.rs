@@ -10,9 +10,12 @@ use crate::model::settings::Settings;
 use crate::pacemaker::Tools;
 use crate::postgres::server_log::Mark;
 use crate::postgres::session::Session;
-use crate::postgres::standby::Standby;
+use crate::postgres::standby::{self, Standby};
 use crate::postgres::version::Version;
 use crate::system::identity::User;
+
+/// What a question to a standby gets at most.
+const QUESTION_TO_STANDBY: Duration = Duration::from_secs(10);
 
 /// What a question gets that is asked right before the deadline: half of the smallest margin.
 const LAST_QUESTION: Duration = Duration::from_millis(250);
@@ -48,6 +51,14 @@ impl Clock {
     #[must_use]
     pub fn of_question(&self) -> Instant {
         self.deadline.max(Instant::now() + LAST_QUESTION)
+    }
+
+    /// Returns by when a question to a standby must be answered before it is looked at from outside: what is done for
+    /// one that does not answer takes time, too.
+    #[must_use]
+    pub fn of_question_to_standby(&self) -> Instant {
+        let most = (self.remaining() * 2 / 3).clamp(LAST_QUESTION, QUESTION_TO_STANDBY);
+        self.of_question().min(Instant::now() + most)
     }
 
     /// Returns at most a tenth of the action's time: what a single word with the cluster may take.
@@ -92,6 +103,13 @@ pub struct World {
 }
 
 impl World {
+    /// Tells whether the server is told to run as a standby (`standby.signal`; `recovery.conf` below 12).
+    #[must_use]
+    pub fn is_marked_standby(&self) -> bool {
+        let marked = |version| standby::has_mark(&self.settings, &self.user, version);
+        self.version.is_some_and(|version| marked(version).unwrap_or(false))
+    }
+
     /// Returns what the local standby's settings should be; `primary` takes the place of `master_ip`.
     #[must_use]
     pub fn standby<'a>(&'a self, version: Version, primary: Option<&'a str>) -> Standby<'a> {

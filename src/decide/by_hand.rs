@@ -93,7 +93,8 @@ fn is_evidently_the_last(seen: &Observation, cluster: &Cluster, me: &ClusterNode
     fenced && locked && stayed && !others(cluster).any(promoted)
 }
 
-fn rival(cluster: &Cluster) -> Option<&ClusterNode> {
+/// Finds the primary on record that is another node, and of which nothing says that it does not run.
+pub(super) fn rival(cluster: &Cluster) -> Option<&ClusterNode> {
     others(cluster).find(|node| is_a_primary(node))
 }
 
@@ -135,6 +136,20 @@ pub(super) fn publish_as_primary(
         TakeOver::NotDue => publish(settings, seen, report, cluster),
         TakeOver::Next(verdict) => Some(verdict),
         TakeOver::Held => None,
+    }
+}
+
+/// Puts a primary by hand on record before it is demoted or stopped, if it can be: what it has acknowledged would be lost with the next
+/// promotion of somebody else.
+pub(super) fn put_on_record(settings: &Settings, seen: &Observation) -> Option<Verdict> {
+    let Answer::Primary(report) = &seen.instance.answer else { return None };
+    let cluster = seen.cluster.seen().filter(|_| settings.is_replication())?;
+    if deposed(settings, seen, cluster).is_some() {
+        return None;
+    }
+    match take_over(settings, seen, report, cluster) {
+        TakeOver::Next(verdict) => Some(verdict),
+        TakeOver::NotDue | TakeOver::Held => None,
     }
 }
 

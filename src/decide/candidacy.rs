@@ -10,7 +10,7 @@ use super::try_once;
 use crate::model::cluster::Cluster;
 use crate::model::concern::Concern;
 use crate::model::instance::StandbyReport;
-use crate::model::observation::Observation;
+use crate::model::observation::{Attempt, Observation};
 use crate::model::settings::Settings;
 use crate::model::status::PromotionScore;
 use crate::model::step::Step;
@@ -33,6 +33,9 @@ pub(super) fn stand_for_election(
     }
     let awaited = awaited(settings, seen, cluster);
     match standing(settings, cluster, report.position(), &seen.files) {
+        Standing::First if receives(seen, report) => {
+            steps.push(Step::Warn(Concern::PrimaryUnseen));
+        }
         Standing::First if !awaited.is_empty() => {
             steps.push(Step::Warn(Concern::MayBeOvertaken(awaited)));
         }
@@ -53,4 +56,12 @@ pub(super) fn stand_for_election(
         Standing::Awaiting(nodes) => steps.push(Step::Warn(Concern::ElectionAwaits(nodes))),
     }
     try_once(seen, steps)
+}
+
+/// Tells whether WAL has arrived since this monitor said how far it is: a primary writes that the cluster does not
+/// know of.
+fn receives(seen: &Observation, report: &StandbyReport) -> bool {
+    let mine = Step::SetPosition(Some(report.position()));
+    let moved = |attempt: &Attempt| mine.says_anew(&attempt.step) && attempt.step != mine;
+    report.is_streaming() && seen.taken.0.iter().any(moved)
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::by_hand::usurps;
+use super::by_hand::{put_on_record, usurps};
 use super::candidate::may_be_promoted;
 use super::isolated::bring_primary_down;
 use super::ladder::bring_down;
@@ -31,6 +31,9 @@ const STANDBY_START: Duration = Duration::from_secs(15);
 pub(super) fn demote(settings: &Settings, seen: &Observation) -> Verdict {
     if !settings.is_replication() {
         return fail(Failure::NoReplication);
+    }
+    if let Some(verdict) = put_on_record(settings, seen) {
+        return verdict;
     }
     if let Some(verdict) = try_once(seen, step_down(seen)) {
         return verdict;

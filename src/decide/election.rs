@@ -58,6 +58,11 @@ pub(super) fn standing(
         }
         Proof::Unseen(nodes) => return Standing::Awaiting(nodes),
     }
+    if let Some(last) =
+        out_of_sight(settings, cluster, recorded.as_ref(), files.followed_in_this_life)
+    {
+        return Standing::LastPrimaryUnseen(last.name.clone());
+    }
     let peers: Vec<_> = members(settings, cluster)
         .filter(|node| may_be_promoted(settings, cluster, node))
         .collect();
@@ -69,11 +74,6 @@ pub(super) fn standing(
         .collect();
     if !awaited.is_empty() {
         return Standing::Awaiting(awaited);
-    }
-    if let Some(last) =
-        out_of_sight(settings, cluster, recorded.as_ref(), files.followed_in_this_life)
-    {
-        return Standing::LastPrimaryUnseen(last.name.clone());
     }
     let me = Claim::new(settings, &cluster.local, mine, recorded.as_ref());
     let better = peers

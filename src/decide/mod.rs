@@ -28,6 +28,7 @@ mod stop;
 mod sync_policy;
 #[cfg(test)]
 mod tests;
+mod unasked;
 mod unproven;
 mod voters;
 
@@ -78,7 +79,10 @@ fn try_once(seen: &Observation, steps: impl IntoIterator<Item = Step>) -> Option
         true => !failed(Step::changes_record),
         false => !step.writes_cluster() || !failed(Step::writes_cluster),
     };
-    steps.into_iter().filter(may).find(|step| !seen.taken.tried(step)).map(Verdict::Do)
+    let tried = |step: &Step| {
+        seen.taken.0.iter().any(|done| done.step == *step || step.says_anew(&done.step))
+    };
+    steps.into_iter().filter(may).find(|step| !tried(step)).map(Verdict::Do)
 }
 
 /// Gives up bookkeeping whose time is over: what it would still do, or wait for, is left to the next monitor.

@@ -1,13 +1,13 @@
 //! Monitor and status: how is the instance, and is the cluster's record of it true?
 
-use super::by_hand::{depose, deposed, is_outsider, publish_as_primary, usurps};
+use super::by_hand::{depose, deposed, is_outsider, publish_as_primary, rival, usurps};
 use super::candidacy::stand_for_election;
 use super::start::{foreign_settings, standby_settings};
 use super::unproven::{compare, restarting};
-use super::{SUCCESS, fail, in_time, slots, try_once};
+use super::{SUCCESS, fail, in_time, slots, try_once, unasked};
 use std::time::Duration;
 
-use crate::model::cluster::{Cluster, ClusterNode};
+use crate::model::cluster::{Cluster, ClusterNode, ClusterRole};
 use crate::model::concern::Concern;
 use crate::model::instance::{
     Answer, DataDirectory, Postmaster, PrimaryReport, Refusal, StandbyReport,
@@ -15,6 +15,7 @@ use crate::model::instance::{
 use crate::model::node::NodeName;
 use crate::model::observation::Observation;
 use crate::model::recovery_timeline::RecoveryTimeline;
+use crate::model::rejoin::Evidence;
 use crate::model::settings::{ReplicationMode, Settings};
 use crate::model::status::{DataStatus, InstanceStatus, PromotionScore, ReceiverStatus};
 use crate::model::step::Step;
@@ -23,6 +24,9 @@ use crate::model::verdict::{Failure, Outcome, Reason, Verdict};
 /// How long a monitor asks again when the server is alive and a question fails: a connection that
 /// was ended, no process or no place for one more.
 const HICCUP: Duration = Duration::from_secs(5);
+
+/// How long a monitor asks a standby before it looks at it from outside, or less.
+const QUESTION: Duration = Duration::from_secs(10);
 
 /// Decides `status`: the process table alone.
 pub(super) fn status(seen: &Observation) -> Verdict {
@@ -72,11 +76,30 @@ pub(super) fn monitor(settings: &Settings, seen: &Observation) -> Verdict {
         Answer::Refused(Refusal::Other(_) | Refusal::Full) | Answer::Silent(_) if hiccup => {
             Verdict::Wait(Reason::ServerAnswers)
         }
-        Answer::Refused(Refusal::Full) => busy(settings, seen),
+        Answer::Refused(Refusal::Full) => {
+            unasked::stand_for_election(settings, seen, "no connection is free")
+                .unwrap_or_else(|| busy(settings, seen))
+        }
         Answer::Refused(Refusal::Other(error)) => fail(Failure::NotAccepting(error.clone())),
         Answer::MonitorSqlFailed(error) => fail(Failure::MonitorSql(error.clone())),
-        Answer::Silent(error) => fail(Failure::Silent(error.clone())),
+        Answer::Silent(error) => unasked::stand_for_election(settings, seen, error)
+            .unwrap_or_else(|| silent(settings, seen, error)),
         Answer::NotAsked => fail(Failure::Silent("it was not asked".into())),
+    }
+}
+
+/// A server that does not answer. A standby is asked for only a part of the time at once, to be looked at in between.
+fn silent(settings: &Settings, seen: &Observation, error: &str) -> Verdict {
+    if seen.files.standby_mark && seen.instance.locked_out.is_some() {
+        // Another start would only replay the same lock.
+        let said = Step::Warn(Concern::LockedOut(error.to_owned()));
+        let nowhere = unasked::stand_back(settings, seen).filter(|_| !seen.probe);
+        return try_once(seen, std::iter::once(said).chain(nowhere)).unwrap_or(SUCCESS);
+    }
+    let asks = seen.files.standby_mark && seen.time.elapsed >= QUESTION;
+    match asks && !seen.time.remaining.is_zero() {
+        true => Verdict::Wait(Reason::ServerAnswers),
+        false => fail(Failure::Silent(error.to_owned())),
     }
 }
 
@@ -84,7 +107,7 @@ pub(super) fn monitor(settings: &Settings, seen: &Observation) -> Verdict {
 /// help: the clients would use up the next one's.
 fn busy(settings: &Settings, seen: &Observation) -> Verdict {
     let running = match settings.is_replication() && !seen.files.standby_mark {
-        true => Verdict::Done(Outcome::RunningPromoted),
+        true => primary_runs(settings, seen),
         false => SUCCESS,
     };
     try_once(seen, [Step::Warn(Concern::NoConnectionFree)]).unwrap_or(running)
@@ -122,7 +145,29 @@ fn primary(settings: &Settings, seen: &Observation, report: &PrimaryReport) -> V
     let bookkeeping = receiver_status(settings, seen, Some(ReceiverStatus::NormalPrimary))
         .or_else(|| try_once(seen, unlisted(settings, cluster)))
         .or_else(|| publish_as_primary(settings, seen, report, cluster));
-    in_time(seen, bookkeeping).unwrap_or(running)
+    in_time(seen, bookkeeping).unwrap_or_else(|| primary_runs(settings, seen))
+}
+
+/// Says that a primary runs; but not of a primary by hand that Pacemaker takes for a standby and will promote: a
+/// primary where a standby should be is a failure to it, and it would restart the server.
+fn primary_runs(settings: &Settings, seen: &Observation) -> Verdict {
+    let running = Verdict::Done(Outcome::RunningPromoted);
+    let Some(cluster) = seen.cluster.seen().filter(|_| seen.of_standby) else { return running };
+    let unpromoted = cluster.me().is_some_and(|me| me.role == ClusterRole::Unpromoted);
+    if !unpromoted || is_outsider(settings, seen, cluster) {
+        return running;
+    }
+    // Of a rival on record nothing has been heard since, or it lives.
+    if let Some(rival) = rival(cluster) {
+        return match &seen.evidence {
+            None if !seen.time.remaining.is_zero() => {
+                Verdict::Wait(Reason::HistoryOf(rival.name.clone()))
+            }
+            Some(Evidence { primary: Err(_), .. }) => SUCCESS,
+            Some(Evidence { primary: Ok(_), .. }) | None => running,
+        };
+    }
+    SUCCESS
 }
 
 fn standby(settings: &Settings, seen: &Observation, report: &StandbyReport) -> Verdict {

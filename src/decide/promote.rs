@@ -1,5 +1,7 @@
 //! Promote: fetch what reachable peers have beyond us, record, lock, promote, make slots.
 
+use std::time::Duration;
+
 use super::candidate::{NoRight, no_right};
 use super::catch_up::{restart_to_follow, unproven, wal_of_peers};
 use super::claim::{others, take_over, unbound};
@@ -9,7 +11,7 @@ use super::ladder::bring_down;
 use super::names::{SIGNAL, are_unread, settled};
 use super::start::{bring_up, once_or_fail};
 use super::sync_policy::names_at_promotion;
-use super::{SUCCESS, fail, insist, slots, try_once, without_cluster};
+use super::{SUCCESS, fail, insist, slots, try_once, unasked, without_cluster};
 use crate::model::cluster::{Cluster, ClusterNode, Membership};
 use crate::model::instance::{Answer, Postmaster, PrimaryReport, Refusal, StandbyReport};
 use crate::model::observation::{Attempt, Observation};
@@ -18,7 +20,13 @@ use crate::model::status::{DataStatus, InstanceStatus, PromotionScore};
 use crate::model::step::Step;
 use crate::model::sync_names::SyncNames;
 use crate::model::verdict::{Failure, Reason, Verdict};
-use crate::model::wal::Timeline;
+use crate::model::wal::{Timeline, WalPosition};
+
+/// How long no more WAL may arrive, once some has, before the primary counts as silent,
+const WRITES: Duration = Duration::from_secs(1);
+
+/// and how long a promotion waits for that.
+const LOST_SIGHT: Duration = Duration::from_secs(10);
 
 /// Decides `promote`.
 pub(super) fn promote(settings: &Settings, seen: &Observation) -> Verdict {
@@ -52,16 +60,18 @@ pub(super) fn promote(settings: &Settings, seen: &Observation) -> Verdict {
         (Postmaster::Running { .. }, Answer::MonitorSqlFailed(error)) => {
             fail(Failure::MonitorSql(error.clone()))
         }
-        (Postmaster::Running { .. }, Answer::Silent(error)) if seen.time.remaining.is_zero() => {
-            fail(Failure::Silent(error.clone()))
+        (Postmaster::Running { .. }, Answer::Silent(error)) => {
+            unasked::promote(settings, seen, cluster, error)
+        }
+        // Clients that wait for the lock as well may have all connections.
+        (Postmaster::Running { .. }, Answer::Refused(Refusal::Full)) => {
+            unasked::promote(settings, seen, cluster, "no connection is free")
         }
         (
             Postmaster::Running { .. },
-            Answer::Refused(Refusal::StartingUp | Refusal::ShuttingDown | Refusal::Full),
+            Answer::Refused(Refusal::StartingUp | Refusal::ShuttingDown),
         )
-        | (Postmaster::Running { .. }, Answer::Silent(_) | Answer::NotAsked) => {
-            Verdict::Wait(Reason::PromotionEnds)
-        }
+        | (Postmaster::Running { .. }, Answer::NotAsked) => Verdict::Wait(Reason::PromotionEnds),
     }
 }
 
@@ -89,6 +99,7 @@ fn standby(
         .or_else(|| later_history(settings, cluster, report))
         .or_else(|| if begun { None } else { unproven(settings, seen, report, cluster) })
         .or_else(fetched)
+        .or_else(|| if begun { None } else { a_primary_writes(seen, report, cluster) })
         .or_else(|| wait_for_unbound(settings, cluster))
         .or_else(|| insist(seen, take_over(settings, cluster)))
         .or_else(|| try_once(seen, scores_and_baseline(report, cluster)))
@@ -104,7 +115,7 @@ fn standby(
 }
 
 /// Refuses where the record gives this node no right, or `node_list` does not name it.
-fn refuse(why: NoRight, cluster: &Cluster) -> Verdict {
+pub(super) fn refuse(why: NoRight, cluster: &Cluster) -> Verdict {
     fail(match why {
         NoRight::Unlisted => Failure::Unlisted(cluster.local.clone()),
         NoRight::Unrecorded => Failure::Unrecorded,
@@ -131,6 +142,41 @@ fn later_history(
 fn wait_for_unbound(settings: &Settings, cluster: &Cluster) -> Option<Verdict> {
     let loose = unbound(settings, cluster);
     (!loose.is_empty()).then_some(Verdict::Wait(Reason::RecordBinds(loose)))
+}
+
+/// Waits, and then gives up, when WAL has arrived since this node said how far it is: a primary writes that the
+/// cluster has lost sight of, as for a moment when Pacemaker's controller was restarted beside it; a probe will find
+/// it. A receiver whose primary is gone may go on for `wal_receiver_timeout`, but receives nothing.
+fn a_primary_writes(
+    seen: &Observation,
+    report: &StandbyReport,
+    cluster: &Cluster,
+) -> Option<Verdict> {
+    let follows = |attempt: &Attempt| matches!(attempt.step, Step::FollowPeer(..));
+    if !report.is_streaming() || seen.taken.0.iter().any(follows) {
+        return None;
+    }
+    let mine = report.position();
+    let beyond = |before: WalPosition| (mine.timeline, mine.lsn) > (before.timeline, before.lsn);
+    let said: Vec<_> = (seen.taken.0.iter())
+        .filter_map(|attempt| Some((said_position(&attempt.step)?, attempt.ended)))
+        .collect();
+    let Some((last, ended)) = said.last() else {
+        // The notification before this promotion has said it.
+        let arrived = cluster.me()?.wal_position.is_some_and(beyond);
+        return arrived.then_some(Verdict::Do(Step::SetPosition(Some(mine))));
+    };
+    let too_long = || seen.time.elapsed > said[0].1 + LOST_SIGHT;
+    match seen.time.elapsed >= *ended + WRITES {
+        false => Some(Verdict::Wait(Reason::PrimaryWrites)),
+        true if !beyond(*last) => None,
+        true if too_long() => Some(fail(Failure::Deadline(Box::new(Reason::PrimaryWrites)))),
+        true => Some(Verdict::Do(Step::SetPosition(Some(mine)))),
+    }
+}
+
+const fn said_position(step: &Step) -> Option<WalPosition> {
+    if let Step::SetPosition(position) = step { *position } else { None }
 }
 
 /// What follows from the record and is lost with the attribute daemon; a promotion does not wait for it.

@@ -1,5 +1,6 @@
 //! Stop: success only when the server is proven gone.
 
+use super::by_hand::put_on_record;
 use super::isolated::bring_primary_down;
 use super::{SUCCESS, try_once};
 use crate::model::instance::Postmaster;
@@ -12,7 +13,10 @@ use crate::model::verdict::Verdict;
 
 /// Decides `stop`. The cluster's record is kept when it can be, but no record holds a stop back.
 pub(super) fn stop(settings: &Settings, seen: &Observation) -> Verdict {
-    // Pacemaker demotes a primary before it stops it.
+    // Pacemaker demotes a primary before it stops it; one by hand it may not know of.
+    if let Some(verdict) = put_on_record(settings, seen) {
+        return verdict;
+    }
     let patience = match settings.is_replication() {
         true => settings.stop_escalate_in_slave,
         false => settings.stop_escalate,

@@ -21,6 +21,8 @@ pub enum Concern {
     },
     /// There is no primary, and this standby does not ask to be promoted before these nodes are heard.
     ElectionAwaits(Vec<NodeName>),
+    /// There is no primary on record, but WAL arrives from one.
+    PrimaryUnseen,
     /// There is no primary, and this node was the last one that it knows of; but one of these may have been
     /// promoted while it was away.
     MayBeOvertaken(Vec<NodeName>),
@@ -42,6 +44,12 @@ pub enum Concern {
     Overridden(Box<Failure>),
     /// No connection is free, not even for the agent.
     NoConnectionFree,
+    /// There is no primary, and this standby, which has all that was acknowledged, does not answer: it is promoted as it is.
+    CannotBeAsked(String),
+    /// Nobody can log in to this standby, for sessions wait for a lock that it has replayed.
+    LockedOut(String),
+    /// This standby is to be promoted and does not answer.
+    WaitsForAnswer(String),
     /// The server does not show this user, as whom the agent asks, what the standbys are.
     Blind(String),
     /// A primary runs here that the agent has not promoted, and the cluster has recorded no later promotion.
@@ -99,6 +107,7 @@ impl Concern {
             | Self::FollowsNow(_)
             | Self::PartOfHistory(..) => false,
             Self::CommitsWaitFor { .. }
+            | Self::PrimaryUnseen
             | Self::MayBeOvertaken(_)
             | Self::LastPrimaryUnseen(..)
             | Self::FirstAwaits(..)
@@ -107,6 +116,9 @@ impl Concern {
             | Self::Unlisted(_)
             | Self::Overridden(_)
             | Self::NoConnectionFree
+            | Self::CannotBeAsked(_)
+            | Self::LockedOut(_)
+            | Self::WaitsForAnswer(_)
             | Self::Blind(_)
             | Self::EndUnknown
             | Self::StopsAtOnce(_)
@@ -150,6 +162,24 @@ const LOST_IN_SYNC: &str = "what only this node has: none of it was acknowledged
 const END_UNKNOWN: &str = "pg_controldata, which should stand beside pgctl, does not say how the server ended: \
                     its shutdown counts as unclean, so that this node stays stopped and keeps \
                     PGSQL.lock. Install it; until then every demotion ends so";
+
+const PRIMARY_UNSEEN: &str = "the cluster knows of no primary, but WAL arrives from one: this node does not ask to be \
+                              promoted until the cluster has found it, or it has gone";
+
+fn cannot_be_asked(error: &str) -> String {
+    format!(
+        "there is no primary; this standby runs and cannot be asked ({error}), and sessions wait for a lock, \
+         perhaps for one on the catalog, which only a promotion releases. All that was acknowledged is on record \
+         here: it is promoted unasked"
+    )
+}
+
+fn waits_for_answer(error: &str) -> String {
+    format!(
+        "this standby is to be promoted and does not answer ({error}): the promotion waits, for nobody else can \
+         tell how far its WAL goes. Look why nobody can log in (the server's log, the titles of its processes)"
+    )
+}
 
 const NOBODY_TO_ASK: &str = "this node was primary, and there is no other yet to compare its data with: starting as a \
                     standby, the lock stays";
@@ -246,6 +276,7 @@ impl fmt::Display for Concern {
                 write!(f, "commits wait for {standby}, which does not stream: {because}")
             }
             Self::ElectionAwaits(nodes) => f.write_str(&election_awaits(nodes)),
+            Self::PrimaryUnseen => f.write_str(PRIMARY_UNSEEN),
             Self::Unfit(status) => {
                 write!(f, "there is no primary. My data is out-of-date. status={status}")
             }
@@ -268,6 +299,13 @@ impl fmt::Display for Concern {
                 "no connection is free, so that nothing can be asked; the server is alive. Raise \
                  superuser_reserved_connections or find who holds the connections",
             ),
+            Self::CannotBeAsked(error) => f.write_str(&cannot_be_asked(error)),
+            Self::LockedOut(error) => write!(
+                f,
+                "nobody can log in here ({error}): log-ins wait for a lock that was replayed, until the primary gives it \
+                 back, or there is another"
+            ),
+            Self::WaitsForAnswer(error) => f.write_str(&waits_for_answer(error)),
             Self::Overridden(failure) => {
                 write!(f, "{failure}. {}", failure.hint().unwrap_or_default())
             }

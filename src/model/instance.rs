@@ -267,6 +267,8 @@ pub struct Instance {
     pub control: Option<ControlData>,
     /// The newest timeline of its WAL, read together with that.
     pub own_timeline: Option<Timeline>,
+    /// What is seen from outside of a server into which nobody can log in.
+    pub locked_out: Option<LockedOut>,
     /// Whether it is a copy that has not been started yet (`backup_label`), read together with that.
     pub is_copy: bool,
     /// Whether the server takes a new `primary_conninfo` without a restart (PostgreSQL 13 and later).
@@ -274,6 +276,16 @@ pub struct Instance {
     /// The last FATAL or PANIC line that the server wrote to its log since this action launched
     /// it, read when it died.
     pub last_fatal: Option<String>,
+}
+
+/// What is seen from outside of a server that does not answer, and in which a log-in waits for a lock: so it is
+/// neither held nor does its storage stand still.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LockedOut {
+    /// The newest timeline of its WAL.
+    pub timeline: Timeline,
+    /// Whether its WAL receiver has received something since the look before.
+    pub receives: bool,
 }
 
 /// The files that the agent keeps beside the instance.

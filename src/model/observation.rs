@@ -116,6 +116,8 @@ pub struct Observation {
     pub notification: Notification,
     /// Whether this monitor is a probe.
     pub probe: bool,
+    /// Whether this monitor is the one of a standby: Pacemaker has not promoted this instance.
+    pub of_standby: bool,
     /// What this action has done so far.
     pub taken: Taken,
 }

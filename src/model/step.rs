@@ -147,6 +147,17 @@ impl Step {
         matches!(self, Self::SetDataStatus(..) | Self::SetSyncQuorum(_))
     }
 
+    /// Tells whether the step only says anew what this one has said. Positions move on while an action runs, and
+    /// each change of an attribute has Pacemaker plan again: an action says once how far it is.
+    #[must_use]
+    pub const fn says_anew(&self, earlier: &Self) -> bool {
+        matches!(
+            (self, earlier),
+            (Self::SetPosition(Some(_)), Self::SetPosition(Some(_)))
+                | (Self::SetBaseline(Some(_)), Self::SetBaseline(Some(_)))
+        )
+    }
+
     /// Tells whether both steps write the same part of the record, so that the later one overtakes the other.
     #[must_use]
     pub fn overwrites(&self, other: &Self) -> bool {

@@ -4,9 +4,7 @@ use log::debug;
 
 use crate::model::action::Action;
 use crate::model::instance::{Files, Lock};
-use crate::postgres::{
-    followed_file, kept_wal, lock_file, rewind, slot_record, standby, sync_file,
-};
+use crate::postgres::{followed_file, kept_wal, lock_file, rewind, slot_record, sync_file};
 use crate::world::World;
 
 /// Reads them.
@@ -38,9 +36,7 @@ pub(super) fn files(world: &World, action: Action) -> Files {
         },
         standby_settings: current.and_then(|c| c.inspect_err(complain).ok()).unwrap_or(false),
         recovers_to: recovers_to.and_then(|r| r.inspect_err(complain).ok()).flatten(),
-        standby_mark: world
-            .version
-            .is_some_and(|version| standby::has_mark(settings, user, version).unwrap_or(false)),
+        standby_mark: world.is_marked_standby(),
         made_slots: match replication {
             true => slot_record::read(settings, user).inspect_err(complain).ok(),
             false => None,

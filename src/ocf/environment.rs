@@ -107,6 +107,18 @@ impl Environment {
         action == Action::Monitor && self.interval().is_zero()
     }
 
+    /// Tells whether the action is the monitor of an instance that Pacemaker has not promoted: it runs none on a promoted
+    /// one but what is configured for that role (`recurring_op_for_active` in pcmk_sched_recurring.c), and passes an
+    /// operation's attributes (`pcmk__unpack_action_meta` in pe_actions.c).
+    #[must_use]
+    pub fn is_of_standby(&self, action: Action) -> bool {
+        let is = |role: &str, name: &str| role.trim().eq_ignore_ascii_case(name);
+        let of_promoted =
+            self.meta("role").is_some_and(|role| is(role, "Promoted") || is(role, "Master"));
+        let recurring = action == Action::Monitor && !self.interval().is_zero();
+        recurring && self.is_promotable() && !of_promoted
+    }
+
     /// Tells whether the resource is a clone.
     #[must_use]
     pub fn is_clone(&self) -> bool {
@@ -183,6 +195,31 @@ mod tests {
 
     fn with(name: &str, value: &str) -> Environment {
         Environment::from_pairs([(name, value)])
+    }
+
+    #[test]
+    fn the_monitor_of_a_standby_is_any_but_the_promoted_ones() {
+        let with = |role, interval, promotable| {
+            Environment::from_pairs([
+                ("OCF_RESKEY_CRM_meta_role", role),
+                ("OCF_RESKEY_CRM_meta_interval", interval),
+                ("OCF_RESKEY_CRM_meta_promotable", promotable),
+            ])
+        };
+        for (role, of_standby) in [
+            ("Unpromoted", true),
+            ("Slave", true),
+            ("Started", true),
+            ("", true),
+            ("Promoted", false),
+            ("master", false),
+        ] {
+            let environment = with(role, "10000", "true");
+            assert_eq!(environment.is_of_standby(Action::Monitor), of_standby, "{role}");
+            assert!(!environment.is_of_standby(Action::Start));
+        }
+        assert!(!with("", "0", "true").is_of_standby(Action::Monitor), "a probe");
+        assert!(!with("", "10000", "false").is_of_standby(Action::Monitor));
     }
 
     #[test]

@@ -87,6 +87,29 @@ pub(super) fn wal_receivers(settings: &Settings, user: &User) -> Result<Vec<Proc
     Ok(processes)
 }
 
+/// What the titles of a server's processes say (`update_process_title`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Titles {
+    /// Whether a log-in waits for a lock (`PerformAuthentication` in postinit.c, `WaitOnLock` in lock.c).
+    pub a_login_waits: bool,
+    /// That of the WAL receiver, which says how far it is.
+    pub receiver: Option<String>,
+}
+
+/// Reads the titles of a server's processes.
+///
+/// # Errors
+/// The process table cannot be read.
+pub fn titles(settings: &Settings, user: &User) -> Result<Titles, PostgresError> {
+    let receiver = wal_receivers(settings, user)?.pop().map(|process| process.title);
+    let waits = |process: &Process| {
+        let title = process.title.trim_end();
+        ["startup waiting", "authentication waiting"].iter().any(|end| title.ends_with(end))
+    };
+    let mut sessions = servers(settings, user)?.into_iter().filter(is_child_by_title);
+    Ok(Titles { a_login_waits: sessions.any(|process| waits(&process)), receiver })
+}
+
 /// Ends the WAL receiver, connected or still connecting, as the startup process itself does
 /// (`ShutdownWalRcv` in walreceiverfuncs.c); recovery then looks for the primary anew.
 /// `pg_terminate_backend()` ends no such process: "is not a PostgreSQL backend process".

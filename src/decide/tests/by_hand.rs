@@ -1,5 +1,6 @@
 //! Primaries that the agent has not promoted.
 
+use super::kinship::primary;
 use super::scene::{Scene, node, position};
 use super::verdicts::primary_report;
 use crate::model::action::Action;
@@ -7,11 +8,12 @@ use crate::model::cluster::{ClusterRole, Membership};
 use crate::model::concern::Concern;
 use crate::model::instance::Lock;
 use crate::model::notification::{NotificationType, NotifiedOperation};
+use crate::model::rejoin::Evidence;
 use crate::model::settings::ReplicationMode::Sync;
 use crate::model::status::DataStatus::{self, Disconnected, Latest, StreamingAsync, StreamingSync};
 use crate::model::status::{InstanceStatus, PromotionScore};
-use crate::model::step::Step;
-use crate::model::verdict::{Failure, Outcome, Verdict};
+use crate::model::step::{ShutdownMode, Step};
+use crate::model::verdict::{Failure, Outcome, Reason, Verdict};
 use crate::model::wal::Timeline;
 
 const RUNNING: Verdict = Verdict::Done(Outcome::RunningPromoted);
@@ -136,6 +138,38 @@ fn beside_a_rival_on_record_a_primary_by_hand_records_nothing() {
     assert_eq!(scene.run(Action::Monitor).1, RUNNING);
 }
 
+/// Pacemaker takes it for a standby and would restart it; with its score it promotes it.
+#[test]
+fn the_monitor_of_a_standby_does_not_fail_a_primary_by_hand() {
+    let mut scene = by_hand(Some(StreamingSync), (Latest, ClusterRole::Stopped));
+    scene.seen.of_standby = true;
+    let (steps, end) = scene.run(Action::Monitor);
+    let score = Step::SetScore(node("pm02"), PromotionScore::PROMOTE_ME);
+    assert!(steps.contains(&score), "{steps:?}");
+    assert_eq!(end, Verdict::Done(Outcome::Success));
+    // Beside the old primary's record it asks whether that one lives.
+    let mut beside = by_hand(Some(StreamingSync), (Latest, ClusterRole::Promoted));
+    beside.seen.of_standby = true;
+    assert_eq!(beside.run(Action::Monitor).1, Verdict::Wait(Reason::HistoryOf(node("pm01"))));
+    for (theirs, end) in
+        [(Err("nobody answers".into()), Verdict::Done(Outcome::Success)), (Ok(primary(1)), RUNNING)]
+    {
+        let own = Err("not read".into());
+        beside.seen.evidence = Some(Evidence { own, primary: theirs });
+        assert_eq!(beside.run(Action::Monitor).1, end);
+    }
+    // One that was deposed fails, and one that node_list does not name is restarted as a standby.
+    let mut deposed = by_hand(Some(Disconnected), (Latest, ClusterRole::Promoted));
+    let mut outside = by_hand(Some(StreamingSync), (Disconnected, ClusterRole::Stopped));
+    outside.node("pm03").data_status = Some(Disconnected);
+    outside.settings.node_list.retain(|name| *name != node("pm02"));
+    for scene in [&mut deposed, &mut outside] {
+        scene.seen.of_standby = true;
+        let (_, end) = scene.run(Action::Monitor);
+        assert_ne!(end, Verdict::Done(Outcome::Success));
+    }
+}
+
 #[test]
 fn a_primary_by_hand_outside_of_node_list_records_nothing() {
     let first = || {
@@ -208,6 +242,30 @@ fn a_primary_by_hand_takes_over_as_a_promotion_does() {
         let (steps, end) = scene.run(Action::Monitor);
         assert!(!steps.iter().any(|step| matches!(step, Step::SetDataStatus(..))), "{steps:?}");
         assert_eq!(end, RUNNING);
+    }
+}
+
+#[test]
+fn a_primary_by_hand_is_on_record_before_it_is_demoted_or_stopped() {
+    let claim = Step::SetDataStatus(node("pm02"), Latest);
+    let mut scene = by_hand(Some(StreamingSync), (Latest, ClusterRole::Stopped));
+    let before = scene.clone();
+    // Pacemaker, which has not promoted it, may only stop it.
+    for action in [Action::Demote, Action::Stop] {
+        scene = before.clone();
+        let (steps, _) = scene.run(action);
+        let place = |wanted: &Step| steps.iter().position(|step| step == wanted);
+        let stopped = place(&Step::Shutdown(ShutdownMode::Fast));
+        assert!(place(&claim).is_some() && place(&claim) < stopped, "{action:?} {steps:?}");
+        assert!(place(&Step::CreateLock(Timeline(2))) < stopped, "{action:?} {steps:?}");
+    }
+    // Not where the others may have been promoted, nor the one that was deposed.
+    let mut split = by_hand(Some(StreamingSync), (Latest, ClusterRole::Stopped));
+    split.cluster().quorum = false;
+    let mut deposed = by_hand(Some(Disconnected), (Latest, ClusterRole::Promoted));
+    for scene in [&mut split, &mut deposed] {
+        let (steps, _) = scene.run(Action::Demote);
+        assert!(!steps.iter().any(|s| matches!(s, Step::SetDataStatus(..))), "{steps:?}");
     }
 }
 

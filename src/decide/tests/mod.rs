@@ -24,5 +24,6 @@ mod slots;
 mod start;
 mod stop;
 mod sync_policy;
+mod unasked;
 mod unproven;
 mod verdicts;

@@ -123,3 +123,26 @@ fn lost_scores_and_records_are_made_again() {
         ]
     );
 }
+
+/// A primary that the cluster does not know of, as after Pacemaker's controller was restarted beside it, goes on
+/// writing.
+#[test]
+fn an_action_says_once_how_far_its_wal_goes_although_more_arrives() {
+    for action in [Action::Monitor, Action::Start, Action::Promote] {
+        let mut scene = Scene::standby(Sync, "pm02");
+        scene.stream_from(1);
+        scene.node("pm02").data_status = Some(DataStatus::StreamingSync);
+        scene.node("pm01").data_status = Some(DataStatus::Latest);
+        let says = |step: &Step| matches!(step, Step::SetPosition(_) | Step::SetBaseline(_));
+        let mut said = 0;
+        for _ in 0..40 {
+            scene.standby_report().wal_end.0 += 0x100;
+            let Verdict::Do(step) = scene.decide(action) else { break };
+            said += usize::from(says(&step));
+            scene.take(step);
+        }
+        assert_eq!(said, 1, "{action:?}");
+        let asks = Some(PromotionScore::PROMOTE_ME);
+        assert_ne!(scene.node("pm02").score, asks, "{action:?}: a primary lives");
+    }
+}

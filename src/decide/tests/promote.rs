@@ -266,3 +266,43 @@ fn a_promotion_in_a_cluster_that_splits_meanwhile_waits_for_the_others_to_be_acc
         assert_eq!(matches!(end, Verdict::Wait(Reason::RecordBinds(_))), !promotes);
     }
 }
+
+/// pm02 streams at its promotion, and its last word before was this position.
+fn streams(said: Option<u64>) -> Scene {
+    let mut scene = Scene::standby(Sync, "pm02");
+    scene.stream_from(1);
+    scene.node("pm01").data_status = Some(DataStatus::Latest);
+    let pm02 = scene.node("pm02");
+    pm02.data_status = Some(DataStatus::StreamingSync);
+    pm02.wal_position = said.map(|lsn| position(1, lsn));
+    scene
+}
+
+#[test]
+fn nobody_is_promoted_while_wal_arrives_from_a_primary() {
+    // A receiver whose primary is gone says that it streams, and receives nothing.
+    for said in [None, Some(END.0), Some(END.0 + 8)] {
+        let (steps, _) = streams(said).run(Action::Promote);
+        assert!(steps.contains(&Step::PromoteServer), "{said:?}: {steps:?}");
+    }
+    let mut scene = streams(Some(END.0 - 8));
+    let wait = Verdict::Wait(Reason::PrimaryWrites);
+    let revoked = |scene: &mut Scene| {
+        let (steps, end) = scene.run(Action::Promote);
+        assert!(!steps.contains(&Step::PromoteServer), "{steps:?}");
+        assert!(!steps.iter().any(|s| matches!(s, Step::SetDataStatus(..))), "{steps:?}");
+        end
+    };
+    assert_eq!(revoked(&mut scene), wait);
+    scene.standby_report().wal_end.0 += 8;
+    scene.seen.time.elapsed = Duration::from_secs(2);
+    assert_eq!(revoked(&mut scene), wait, "more has arrived since");
+    let mut goes_on = scene.clone();
+    goes_on.standby_report().wal_end.0 += 8;
+    goes_on.seen.time.elapsed = Duration::from_secs(11);
+    let lost = failed(Failure::Deadline(Box::new(Reason::PrimaryWrites)));
+    assert_eq!(revoked(&mut goes_on), lost);
+    scene.seen.time.elapsed = Duration::from_secs(4);
+    let (steps, _) = scene.run(Action::Promote);
+    assert!(steps.contains(&Step::PromoteServer), "it has ended: {steps:?}");
+}

@@ -97,6 +97,7 @@ impl Scene {
                 disk: None,
                 control: None,
                 own_timeline: None,
+                locked_out: None,
                 is_copy: false,
                 conninfo_reloads: true,
                 last_fatal: None,
@@ -114,6 +115,7 @@ impl Scene {
             evidence: None,
             notification: Notification::default(),
             probe: false,
+            of_standby: false,
             taken: Taken::default(),
         };
         Self { settings: settings(mode), seen }

@@ -34,6 +34,8 @@ pub enum Reason {
     CheckpointOf(NodeName),
     /// These nodes, or whoever could promote them, to be back or known to be down.
     RecordBinds(Vec<NodeName>),
+    /// WAL arrives from a primary, although there should be none.
+    PrimaryWrites,
     /// The cluster's information base to answer.
     ClusterAnswers,
     /// A step that failed to be tried again.
@@ -64,6 +66,9 @@ impl fmt::Display for Reason {
             Self::RecordBinds(nodes) => {
                 let names: Vec<_> = nodes.iter().map(NodeName::as_str).collect();
                 write!(f, "{} may still be promoted in another partition", names.join(", "))
+            }
+            Self::PrimaryWrites => {
+                write!(f, "WAL still arrives from a primary that the cluster does not know of")
             }
             Self::ClusterAnswers => write!(f, "the cluster information base has not answered yet"),
             Self::Retry(error) => write!(f, "trying again: {error}"),

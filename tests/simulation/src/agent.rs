@@ -28,6 +28,8 @@ pub struct Order {
     pub action: Action,
     pub notification: Notification,
     pub probe: bool,
+    /// Whether Pacemaker takes the instance for a standby.
+    pub of_standby: bool,
     pub timeout: Tick,
     /// The parameters, as the coordinator has them.
     pub version: usize,
@@ -180,7 +182,10 @@ fn advance(world: &mut World, id: HostId, mut running: Running) -> Progress {
 /// Forgets what others may have changed while the action waited for this.
 fn forget(running: &mut Running, reason: &Reason, now: Tick) {
     match reason {
-        Reason::Positions(_) | Reason::RecordBinds(_) | Reason::ClusterAnswers => {
+        Reason::Positions(_)
+        | Reason::RecordBinds(_)
+        | Reason::PrimaryWrites
+        | Reason::ClusterAnswers => {
             running.cluster = None;
         }
         Reason::HistoryOf(primary) | Reason::CheckpointOf(primary) => {

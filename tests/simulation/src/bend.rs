@@ -107,6 +107,10 @@ pub fn distort(mutation: Mutation, seen: &mut Observation, action: Action) {
         Mutation::MarkBelieved if action == Action::Monitor => {
             seen.files.locked_in_this_life = false;
         }
+        Mutation::DeafAreFit if matches!(seen.instance.answer, Answer::Silent(_)) => {
+            with_me(seen, |node| node.data_status = Some(DataStatus::Latest));
+            with_others(seen, |node| node.data_status = Some(DataStatus::Disconnected));
+        }
         Mutation::NeverStopped if matches!(seen.instance.answer, Answer::Primary(_)) => {
             seen.files.locked_in_this_life = true;
             with_me(seen, |node| {
@@ -120,6 +124,7 @@ pub fn distort(mutation: Mutation, seen: &mut Observation, action: Action) {
         | Mutation::AsksForEver
         | Mutation::MarkBelieved
         | Mutation::NeverStopped
+        | Mutation::DeafAreFit
         | Mutation::RevokeNobody
         | Mutation::ClaimNothing
         | Mutation::RelaxUnrecorded

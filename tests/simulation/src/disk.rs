@@ -32,6 +32,8 @@ pub struct Disk {
     pub end_of_recovery: Option<usize>,
     /// `backup_label`: a copy that was never started.
     pub is_copy: bool,
+    /// A lock on the catalog is in the WAL: nobody can log in before it is given back, or a promotion does so.
+    pub locked: bool,
     /// `PGSQL.rewind`: `pg_rewind` has begun and not come to its end.
     pub rewinding: bool,
     /// A timeline of which it has received WAL that it cannot replay.
@@ -74,6 +76,7 @@ impl Disk {
             checkpoint: 0,
             end_of_recovery: None,
             is_copy: false,
+            locked: false,
             rewinding: false,
             stray: None,
             reloads_conninfo: true,

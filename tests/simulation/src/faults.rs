@@ -2,6 +2,7 @@
 
 use crate::agent;
 use crate::hands;
+use crate::invariants::serves;
 use crate::nodes;
 use crate::pacemaker;
 use crate::postgres::Phase;
@@ -47,6 +48,8 @@ pub enum Kind {
     RestoreRecord,
     DeleteRecord,
     ChangeMode,
+    LockCatalog,
+    Unlock,
 }
 
 const WEIGHTED: [(Kind, u32); 15] = [
@@ -68,7 +71,7 @@ const WEIGHTED: [(Kind, u32); 15] = [
 ];
 
 /// What else happens where a part of the world is there.
-const FURTHER: [(Part, Kind, u32); 11] = [
+const FURTHER: [(Part, Kind, u32); 12] = [
     (Part::Nodes, Kind::ChangeNodes, 6),
     (Part::Nodes, Kind::Join, 4),
     (Part::Nodes, Kind::Leave, 3),
@@ -80,6 +83,7 @@ const FURTHER: [(Part, Kind, u32); 11] = [
     (Part::Records, Kind::RestoreRecord, 6),
     (Part::Records, Kind::DeleteRecord, 3),
     (Part::Live, Kind::ChangeMode, 6),
+    (Part::Locked, Kind::LockCatalog, 6),
 ];
 
 /// A fault and its moment.
@@ -154,6 +158,26 @@ fn victim(world: &mut World) -> HostId {
     }
 }
 
+/// A session of the primary takes a lock that every log-in needs; all who stream replay it. As likely as not the primary
+/// loses power before it is given back.
+fn lock_catalog(world: &mut World) {
+    // Who changes node_list without a primary goes on changing it, and restarts all servers each time.
+    let primary = world.ids().find(|id| serves(world, *id));
+    let Some(primary) = primary.filter(|_| !world.options.scope.has(Part::Nodes)) else { return };
+    let streams: Vec<HostId> = (world.connections.iter())
+        .filter(|connection| connection.receiver && connection.upstream == primary)
+        .map(|connection| connection.standby)
+        .collect();
+    for id in streams.into_iter().chain([primary]) {
+        world.hosts[id].disk.locked = true;
+    }
+    if world.chance.bool() {
+        outage(world, &[primary]);
+    }
+    let ends = world.now + world.chance.u64(20..200);
+    later(world, ends, Kind::Unlock);
+}
+
 fn happen(world: &mut World, kind: Kind) {
     let id = victim(world);
     world.trace(|| format!("!! {kind:?} {}", world.hosts[id].name));
@@ -198,6 +222,13 @@ fn happen(world: &mut World, kind: Kind) {
             world.faults.push(Fault { at: later, kind: Kind::Resume(id) });
         }
         Kind::Resume(id) => world.hosts[id].server.hung = false,
+        Kind::LockCatalog => lock_catalog(world),
+        Kind::Unlock => {
+            // A session's end gives it back, its primary's does not.
+            if world.ids().any(|id| serves(world, id) && world.hosts[id].disk.locked) {
+                world.hosts.iter_mut().for_each(|host| host.disk.locked = false);
+            }
+        }
         Kind::SlowAttributes => world.hosts[id].slow_until = later,
         Kind::KillAgent => agent::kill(world, id),
         Kind::MoveAway => {

@@ -4,6 +4,7 @@
 //! are the cluster's.
 
 use pgsql_ha::model::cluster::ClusterNode;
+use pgsql_ha::model::settings::ReplicationMode;
 use pgsql_ha::model::status::DataStatus;
 use pgsql_ha::model::step::ShutdownMode;
 use pgsql_ha::model::sync_quorum::SyncQuorum;
@@ -58,13 +59,18 @@ pub fn maintain(world: &mut World, promotes: bool) {
 
 /// Promotes the standby that has most, as long as there is no primary.
 pub fn promote(world: &mut World) {
-    let primary = world.ids().any(|id| serves(world, id));
+    // Whoever promotes by hand looks first whether the cluster is still at it.
+    let acts = world.hosts.iter().any(|host| host.agent.is_some() || !host.orders.is_empty());
+    let primary = acts || world.ids().any(|id| serves(world, id));
     let Some(members) = in_charge(world).filter(|_| !primary) else { return };
-    // Who is on record as out of date is not chosen: that record proves a later promotion.
+    // Who has no right on record is not chosen: the cluster would keep to whoever has one.
     let record = &world.hosts[members[0]].cib.nodes;
+    let asynchronous =
+        world.versions[pacemaker::version(world, members[0])].rep_mode == ReplicationMode::Async;
     let follows = |id: &HostId| match &record[*id].data_status {
-        Some(DataStatus::Disconnected) | None => false,
-        Some(_) => true,
+        Some(DataStatus::Latest | DataStatus::StreamingSync | DataStatus::StreamingQuorum) => true,
+        Some(DataStatus::StreamingAsync) => asynchronous,
+        Some(_) | None => false,
     };
     let stands = |id: &HostId| {
         let server = &world.hosts[*id].server;
@@ -74,7 +80,10 @@ pub fn promote(world: &mut World) {
         let wal = &world.hosts[*id].disk.wal;
         (wal.timeline(), wal.len())
     };
-    let candidates = members.iter().copied().filter(|id| stands(id) && follows(id));
+    // A promotion that the chosen one has not seen would have the same timeline, and nothing would tell them apart.
+    let newest = world.hosts.iter().map(|host| host.disk.wal.timeline()).max();
+    let knows = |id: &HostId| Some(world.hosts[*id].disk.wal.timeline()) == newest;
+    let candidates = members.iter().copied().filter(|id| stands(id) && follows(id) && knows(id));
     let Some(id) = candidates.max_by_key(most) else { return };
     world.trace(|| format!("{} is promoted by hand", world.hosts[id].name));
     archive::before_promotion(world, id);
@@ -184,10 +193,12 @@ fn calm(world: &World) -> Option<Vec<HostId>> {
         let host = &world.hosts[*id];
         serves(world, *id) && !host.server.hung && host.known.promoted && !record[*id].standby
     };
+    // Beside an old primary that was started by hand a record from older days is a hand too many.
+    let alone = world.ids().filter(|id| serves(world, *id)).count() == 1;
     let joined = world.hosts.iter().filter(|host| host.joined).count();
     let rests = |group: &Group| group.members == members && group.plan.is_none() && !group.changed;
     let rests = world.groups.iter().any(rests) && world.moved_away.is_none();
-    (rests && members.len() == joined && members.iter().any(well)).then_some(members)
+    (rests && alone && members.len() == joined && members.iter().any(well)).then_some(members)
 }
 
 fn rewrite(world: &mut World, members: &[HostId], record: impl Fn(usize) -> Record) {

@@ -274,6 +274,8 @@ fn stale(world: &mut World, id: HostId) {
 pub fn at_promotion(world: &mut World, id: HostId, record: u32, place: usize) {
     stale(world, id);
     lacks_nothing(world, id);
+    // Whoever follows it is told that the lock is given back.
+    world.hosts.iter_mut().for_each(|host| host.disk.locked = false);
     world.trace(|| format!("{} is primary from record {record} at {place}", world.hosts[id].name));
 }
 

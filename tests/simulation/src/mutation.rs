@@ -70,6 +70,8 @@ pub enum Mutation {
     AsksForEver,
     /// A record deposes, whatever speaks against it.
     MarkBelieved,
+    /// Whoever cannot be asked has everything, and nobody else has a right.
+    DeafAreFit,
     /// Whoever runs as a primary was never stopped.
     NeverStopped,
     /// A stop is over as soon as it has begun.
@@ -80,7 +82,7 @@ pub enum Mutation {
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::QuorumAlways,
         Self::QuorumRemembered,
         Self::LostIsDown,
@@ -109,6 +111,7 @@ impl Mutation {
         Self::UnprovenGoesOn,
         Self::AsksForEver,
         Self::MarkBelieved,
+        Self::DeafAreFit,
         Self::NeverStopped,
         Self::StopLies,
         Self::PromoteLies,
@@ -146,6 +149,7 @@ impl Mutation {
             Self::UnprovenGoesOn => "unproven-goes-on",
             Self::AsksForEver => "asks-for-ever",
             Self::MarkBelieved => "mark-believed",
+            Self::DeafAreFit => "deaf-are-fit",
             Self::NeverStopped => "never-stopped",
             Self::StopLies => "stop-lies",
             Self::PromoteLies => "promote-lies",
@@ -176,6 +180,9 @@ impl Mutation {
         }
         if matches!(self, Self::MarkBelieved) {
             options.scope = options.scope.with(Part::Records);
+        }
+        if matches!(self, Self::DeafAreFit) {
+            options.scope = options.scope.with(Part::Locked);
         }
         if matches!(self, Self::NeverStopped) {
             options.scope = options.scope.with(Part::Hands);
@@ -221,6 +228,7 @@ impl Mutation {
             Self::UnprovenGoesOn => "unproven data stay on their own timeline",
             Self::AsksForEver => "a start waits for nobody who does not answer",
             Self::MarkBelieved => "a record that was restored does not depose the last primary",
+            Self::DeafAreFit => "a server that cannot be asked may lack what others have",
             Self::NeverStopped => "... but does whoever was stopped, and started by hand",
             Self::StopLies => "a stop ends when the server is gone",
             Self::PromoteLies => "a promotion ends when the server accepts writes",

@@ -4,17 +4,20 @@ use std::time::Duration;
 
 use pgsql_ha::model::action::Action;
 use pgsql_ha::model::cluster::{Cluster, QuorumRule};
+use pgsql_ha::model::concern::Concern;
 use pgsql_ha::model::instance::{
-    Answer, ControlData, DataDirectory, Files, Instance, Postmaster, PrimaryReport, Receiver,
-    Refusal, SlotRow, StandbyReport,
+    Answer, ControlData, DataDirectory, Files, Instance, LockedOut, Postmaster, PrimaryReport,
+    Receiver, Refusal, SlotRow, StandbyReport,
 };
 use pgsql_ha::model::observation::{ActionTime, ClusterView, Observation};
 use pgsql_ha::model::settings::ReplicationMode;
+use pgsql_ha::model::step::Step;
 use pgsql_ha::model::wal::{PublishedPosition, Timeline};
 
 use crate::agent::Running;
 use crate::disk::Target;
 use crate::inquiry;
+use crate::invariants::serves;
 use crate::postgres::Phase;
 use crate::replication;
 use crate::scope::Part;
@@ -23,6 +26,15 @@ use crate::world::{HostId, TICK_MS, Tick, World};
 
 /// How long a server is asked when it is about to be stopped, or in a notification.
 const SHORT_PATIENCE: Tick = 20;
+
+/// How long when it was just launched, or is to be promoted.
+const ANSWER_PATIENCE: Tick = 50;
+
+/// How long a standby's monitor asks before it looks from outside.
+const QUESTION: Tick = 100;
+
+/// How long between the steps that do without its answer.
+const DEAF_PATIENCE: Tick = 3;
 
 /// Takes a snapshot, or `None` while the agent waits for a server that does not answer.
 pub fn observe(world: &mut World, id: HostId, running: &mut Running) -> Option<Observation> {
@@ -50,6 +62,7 @@ pub fn observe(world: &mut World, id: HostId, running: &mut Running) -> Option<O
         evidence,
         notification: running.order.notification.clone(),
         probe: running.order.probe,
+        of_standby: running.order.of_standby,
         taken: running.taken.clone(),
     })
 }
@@ -63,18 +76,17 @@ fn answer(world: &mut World, id: HostId, running: &mut Running) -> Option<Answer
     if !running.needs.server || !server.runs() {
         return Some(Answer::NotAsked);
     }
-    if !server.hung {
+    let locked = world.hosts[id].disk.locked && server.accepts();
+    if !server.hung && !locked {
         running.asked_until = None;
         return Some(told(world, id));
     }
     if server.held() {
         return Some(Answer::Silent("held".into()));
     }
-    let until = *running.asked_until.get_or_insert_with(|| {
-        let rest =
-            running_rest(&running.order.action, world.now, running.began, running.order.timeout);
-        world.now + rest
-    });
+    let standby = server.phase != Phase::Primary;
+    let patience = patience(running, world.now, standby);
+    let until = *running.asked_until.get_or_insert(world.now + patience);
     if world.now < until {
         running.blocked_until = world.now + 1;
         return None;
@@ -83,16 +95,21 @@ fn answer(world: &mut World, id: HostId, running: &mut Running) -> Option<Answer
     Some(Answer::Silent("no answer in time".into()))
 }
 
-fn running_rest(action: &Action, now: Tick, began: Tick, timeout: Tick) -> Tick {
-    let margin = (timeout / 10).clamp(5, 50);
-    let rest = (began + timeout).saturating_sub(margin).saturating_sub(now);
-    match action {
-        Action::Demote | Action::Notify => rest.min(SHORT_PATIENCE),
-        Action::Start
-        | Action::Stop
-        | Action::Status
+/// How long a server that does not answer is asked, as `Observer::ask` says.
+fn patience(running: &Running, now: Tick, standby: bool) -> Tick {
+    let Running { order, began, taken, .. } = running;
+    let margin = (order.timeout / 10).clamp(5, 50);
+    let rest = (began + order.timeout).saturating_sub(margin).saturating_sub(now);
+    let unasked = |step: &Step| matches!(step, Step::Warn(Concern::CannotBeAsked(_)));
+    let deaf =
+        taken.0.iter().any(|attempt| unasked(&attempt.step)) && !taken.tried(&Step::PromoteServer);
+    match order.action {
+        Action::Monitor | Action::Promote if deaf => DEAF_PATIENCE,
+        Action::Demote | Action::Notify | Action::Stop => rest.min(SHORT_PATIENCE),
+        Action::Start | Action::Promote => rest.min(ANSWER_PATIENCE),
+        Action::Monitor if standby => (rest * 2 / 3).min(QUESTION),
+        Action::Status
         | Action::Monitor
-        | Action::Promote
         | Action::MetaData
         | Action::ValidateAll
         | Action::Methods
@@ -174,6 +191,13 @@ fn instance(world: &World, id: HostId, running: &Running, answer: Answer) -> Ins
     let control =
         (running.needs.control && !host.server.runs()).then(|| inquiry::control(world, &host.disk));
     let own_timeline = control.as_ref().map(ControlData::newest_timeline);
+    let silent = matches!(answer, Answer::Silent(_)) && host.disk.locked;
+    let upstream = world.connections.iter().find(|c| c.standby == id && c.receiver);
+    let receives = upstream.is_some_and(|connection| serves(world, connection.upstream));
+    let locked_out = silent.then(|| LockedOut {
+        timeline: inquiry::control(world, &host.disk).newest_timeline(),
+        receives,
+    });
     Instance {
         data_directory: DataDirectory::Present,
         postmaster,
@@ -181,6 +205,7 @@ fn instance(world: &World, id: HostId, running: &Running, answer: Answer) -> Ins
         disk: None,
         control,
         own_timeline,
+        locked_out,
         is_copy: host.disk.is_copy,
         conninfo_reloads: !world.options.scope.has(Part::Old),
         last_fatal: None,

@@ -191,7 +191,8 @@ fn order(world: &mut World, hosts: &[HostId], action: Action, lists: &Notificati
             | Action::Usage => version(world, *id),
         };
         let notification = lists.clone();
-        let order = Order { action, notification, probe, timeout: TIMEOUT, version };
+        let of_standby = action == Action::Monitor && !probe && !world.hosts[*id].known.promoted;
+        let order = Order { action, notification, probe, of_standby, timeout: TIMEOUT, version };
         if probe || action == Action::Start {
             world.hosts[*id].known.version = version;
         }
@@ -203,7 +204,7 @@ fn order(world: &mut World, hosts: &[HostId], action: Action, lists: &Notificati
 }
 
 /// Returns the parameters that a host's actions get: those of its coordinator's copy.
-fn version(world: &World, id: HostId) -> usize {
+pub fn version(world: &World, id: HostId) -> usize {
     let group = world.groups.iter().find(|group| group.members.contains(&id));
     world.hosts[group.map_or(id, |group| group.coordinator)].version
 }

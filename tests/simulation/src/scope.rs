@@ -36,11 +36,13 @@ pub enum Part {
     Old,
     /// `restart_on_promote`: a promotion by restart keeps the timeline.
     Restart,
+    /// Sessions that lock the catalog, so that nobody can log in, on the standbys either.
+    Locked,
 }
 
 impl Part {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Outsider,
         Self::Forgotten,
         Self::Nodes,
@@ -55,6 +57,7 @@ impl Part {
         Self::Live,
         Self::Old,
         Self::Restart,
+        Self::Locked,
     ];
 
     /// Those that a seed may draw.
@@ -90,6 +93,7 @@ impl Part {
             Self::Live => "live",
             Self::Old => "old",
             Self::Restart => "restart",
+            Self::Locked => "locked",
         }
     }
 
@@ -124,6 +128,7 @@ impl Scope {
             | Part::Unfenced
             | Part::Live
             | Part::Old
+            | Part::Locked
             | Part::Restart => 0,
         };
         Self(self.0 | part.bit() | needed)
