@@ -13,6 +13,9 @@ use crate::site::{RESOURCE, Site, until};
 /// Standbys replay what there is to replay within this time.
 const CATCH_UP: Duration = Duration::from_secs(60);
 
+/// A primary says within this time that it is one.
+const ANSWER: Duration = Duration::from_secs(20);
+
 /// What the data says.
 #[derive(Debug, Default)]
 pub struct Findings {
@@ -26,9 +29,14 @@ pub struct Findings {
     pub wrong: Vec<String>,
 }
 
+/// The host that accepts writes; one that is busy with what the faults have left may be slow to say so.
+pub fn primary(site: &Site) -> Result<Host, Error> {
+    until("just one host accepts writes", ANSWER, || site.writable())
+}
+
 /// Looks at the rows, the accounts and the copies; nobody writes any more.
 pub fn data(site: &Site, notes: &Notes, failed_over: bool) -> Result<Findings, Error> {
-    let primary = site.writable().ok_or_else(|| Error::said("not one host accepts writes"))?;
+    let primary = primary(site)?;
     let permitted = match site.setup.mode {
         Mode::Sync | Mode::Strict | Mode::Any => false,
         Mode::Async => failed_over,

@@ -122,7 +122,9 @@ fn lend_a_hand(
         let host = site.cluster.host(&failure.node);
         let (data, proof) = standing(&host, &primary);
         let before = hands.iter().any(|hand| hand.host == failure.node && hand.act == "cleanup");
-        if data == Data::Prefix && !before {
+        // Whoever may rewind gets another start first: a fault may have ended the one on record.
+        let may_return = data == Data::Prefix || site.setup.rejoin == Rejoin::Rewind;
+        if may_return && !before {
             let mut hand = cleanup(site, failure, Some(data), mended, hands);
             hand.reason = format!("{}; {proof}", hand.reason);
             hands.push(hand);

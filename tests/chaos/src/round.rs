@@ -216,7 +216,7 @@ fn served(clients: &Clients) -> Result<(), Error> {
 
 /// The timeline of the server that accepts writes: every promotion makes a new one.
 fn timeline(site: &Site) -> Result<String, Error> {
-    let host = site.writable().ok_or_else(|| Error::said("not one host accepts writes"))?;
+    let host = check::primary(site)?;
     let file = host.psql("select pg_walfile_name(pg_current_wal_insert_lsn())")?;
     Ok(file.get(..8).unwrap_or_default().to_owned())
 }

@@ -254,7 +254,11 @@ fn resource(element: Xml) -> Resource {
         failed: is("failed"),
         managed: is("managed"),
         blocked: is("blocked"),
-        pending: element.attribute("pending").map(str::to_owned),
+        // A monitor that was cancelled early stays on record as pending, and changes no role.
+        pending: element
+            .attribute("pending")
+            .filter(|what| *what != "Monitoring")
+            .map(str::to_owned),
     }
 }
 
