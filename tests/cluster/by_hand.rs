@@ -27,9 +27,12 @@ fn rows(host: &Host) -> Option<String> {
 }
 
 /// The old primary dies in maintenance mode, or its host for good, and the operator promotes its synchronous
-/// standby. Whose monitor comes first when the mode ends is open: the cluster may restart the new primary once.
-fn promoted_in_maintenance(for_good: bool) {
-    let site = Site::three_hosts();
+/// standby. Whose monitor comes first when the mode ends is open; the server goes on without a restart.
+fn promoted_in_maintenance(threshold: &str, for_good: bool) {
+    let text = |text: String| {
+        text.replacen("migration-threshold=3", &format!("migration-threshold={threshold}"), 1)
+    };
+    let site = Site::three_hosts_changed(text);
     let state = site.settled("pm01", &["pm02", "pm03"]);
     let synchronous =
         ["pm02", "pm03"].into_iter().find(|name| site.record(&state, name)[1] == "STREAMING|SYNC");
@@ -53,11 +56,13 @@ fn promoted_in_maintenance(for_good: bool) {
         false => first.kill_postmaster(Signal::SIGKILL),
     }
     promote_by_hand(&second);
+    let postmaster = second.postmaster();
     property(&second, "maintenance-mode", "false");
     site.cluster.wait_until("the primary by hand is on record", SOON * 2, |state| {
         state.is_promoted_only_on(new) && site.record(state, new)[..2] == ["PRI", "LATEST"]
     });
     assert_eq!(rows(&second).as_deref(), Some("2000"), "rows of the primary by hand are lost");
+    assert_eq!(second.postmaster(), postmaster, "the primary by hand was stopped for nothing");
     second.run_ok(&["crm_resource", "--cleanup", "-r", "pgsql"]).expect("failures are forgotten");
     match for_good {
         true => site.settled(new, &[third]),
@@ -68,12 +73,17 @@ fn promoted_in_maintenance(for_good: bool) {
 
 #[test]
 fn a_standby_that_was_promoted_in_maintenance_mode_becomes_the_primary() {
-    promoted_in_maintenance(false);
+    promoted_in_maintenance("3", false);
+}
+
+#[test]
+fn a_standby_that_was_promoted_in_maintenance_mode_becomes_the_primary_at_the_first_failure() {
+    promoted_in_maintenance("1", false);
 }
 
 #[test]
 fn a_standby_that_was_promoted_by_hand_for_a_host_that_is_gone_for_good_stays_the_primary() {
-    promoted_in_maintenance(true);
+    promoted_in_maintenance("1", true);
 }
 
 #[test]

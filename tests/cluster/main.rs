@@ -13,4 +13,5 @@ mod rights;
 mod site;
 mod sync_policy;
 mod two_hosts;
+mod unseen;
 mod whole_cluster;

@@ -37,14 +37,17 @@ impl Site {
         site
     }
 
-    /// The same, with another parameter of the resource in place of `rejoin`.
-    pub fn three_hosts_with_parameter(parameter: &str) -> Self {
+    /// The same, with another text of the example.
+    pub fn three_hosts_changed(change: impl FnOnce(String) -> String) -> Self {
         let site = Self::boot(with_agent(Cluster::builder()), "pgsql");
-        let own = "rejoin=\"rewind\"";
-        let text = example("three-hosts.crm").replacen(own, parameter, 1);
-        site.cluster.configure_crm(&text).expect("crmsh takes the example");
+        site.load_changed("three-hosts.crm", change);
         site.settled("pm01", &["pm02", "pm03"]);
         site
+    }
+
+    /// The same, with another parameter of the resource in place of `rejoin`.
+    pub fn three_hosts_with_parameter(parameter: &str) -> Self {
+        Self::three_hosts_changed(|text| text.replacen("rejoin=\"rewind\"", parameter, 1))
     }
 
     /// Two hosts as the PG-REX slides have them.
