@@ -80,7 +80,11 @@ impl Site {
 
     /// Waits for one primary and two streaming standbys, in PostgreSQL's words and in the cluster's.
     pub fn settle(&self, limit: Duration) -> Result<Roles, Error> {
-        until("a primary and two streaming standbys", limit, || self.roles())
+        until("a primary and two streaming standbys", limit, || {
+            // A slow power switch may have acted on a request of before the repair.
+            self.cluster.power_on().ok()?;
+            self.roles()
+        })
     }
 
     /// Who is what, if there is one primary with two streaming standbys.

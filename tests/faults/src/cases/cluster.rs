@@ -3,11 +3,11 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use testbed::Host;
+use testbed::{Host, Signal};
 
 use crate::case::{Case, Expect};
 use crate::error::Error;
-use crate::site::SOON;
+use crate::site::{PGDATA, SOON};
 use crate::stage::Stage;
 
 pub(super) fn cases() -> Vec<Case> {
@@ -67,7 +67,36 @@ pub(super) fn cases() -> Vec<Case> {
         Case::new("17c", "maintenance mode, cluster stopped and started on all hosts", reattach)
             .expect(Expect::Stays)
             .without_fencing(),
+        // With slow fencing the controller is back before, and the cluster has lost sight of the server.
+        Case::new("17d", "information base's daemon killed on the primary's host", |stage| {
+            kill(&stage.primary(), "pacemaker-based")
+        })
+        .expect(Expect::Either),
+        Case::new("23", "killed in maintenance mode, a standby promoted by hand", by_hand)
+            .without_fencing(),
     ]
+}
+
+/// As an operator does who does not want to wait for the end of the mode.
+fn by_hand(stage: &mut Stage) -> Result<(), Error> {
+    maintenance(stage, true)?;
+    stage.cluster().wait_until_idle(SOON);
+    stage.primary().kill_postmaster(Signal::SIGKILL);
+    let promote = ["/usr/lib/postgresql/15/bin/pg_ctl", "promote", "-w", "-D", PGDATA];
+    let promoted = stage.sync().run_as("postgres", &promote)?;
+    if !promoted.success() {
+        return Err(Error::said(format!("pg_ctl promote: {promoted:?}")));
+    }
+    maintenance(stage, false)
+}
+
+fn maintenance(stage: &Stage, on: bool) -> Result<(), Error> {
+    let value = if on { "true" } else { "false" };
+    let words = ["crm_attribute", "-t", "crm_config", "-n", "maintenance-mode", "-v", value];
+    stage.sync().run_ok(&words)?;
+    let what = format!("maintenance mode is {value}");
+    stage.until_state(&what, SOON, |state| state.maintenance == on)?;
+    Ok(())
 }
 
 fn pid(host: &Host, name: &str) -> Result<i32, Error> {
@@ -105,15 +134,11 @@ fn moved(stage: &mut Stage) -> Result<(), Error> {
 }
 
 fn reattach(stage: &mut Stage) -> Result<(), Error> {
-    let maintenance =
-        |value| ["crm_attribute", "-t", "crm_config", "-n", "maintenance-mode", "-v", value];
-    stage.primary().run_ok(&maintenance("true"))?;
-    stage.until_state("maintenance mode", SOON, |state| state.maintenance)?;
+    maintenance(stage, true)?;
     stage.cluster().wait_until_idle(SOON);
     stage.cluster().on_every_host(|host| host.stop_cluster(SOON))?;
     stage.cluster().on_every_host(Host::start_cluster)?;
     stage.cluster().wait_until_online(SOON);
     stage.cluster().wait_until_idle(SOON);
-    stage.primary().run_ok(&maintenance("false"))?;
-    Ok(())
+    maintenance(stage, false)
 }

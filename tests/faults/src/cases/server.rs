@@ -11,6 +11,9 @@ use crate::stage::Stage;
 
 const CONF: &str = "/var/lib/pgsql/data/postgresql.conf";
 const AUTO_CONF: &str = "/var/lib/pgsql/data/postgresql.auto.conf";
+/// Standbys hold it, too, until there is a primary that gives it back.
+const LOCK: &str =
+    "begin; lock table pg_catalog.pg_authid in access exclusive mode; select pg_sleep(600)";
 const KEPT: &str = "/var/lib/pgsql/kept.conf";
 /// A start that cannot succeed says so within this time, an unquiet machine's slowness included.
 const QUICK: Duration = Duration::from_secs(3);
@@ -35,6 +38,15 @@ pub(super) fn cases() -> Vec<Case> {
         })
         .repair(continue_postmaster)
         .without_fencing(),
+        Case::new("2c", "log-in locked on all, power of the primary fails", |stage| {
+            stage.session(&stage.primary(), LOCK)?;
+            let standby = stage.sync();
+            let locked = || standby.psql("select 1").is_err().then_some(());
+            until("nobody can log in on the standby", SOON, locked)?;
+            stage.primary().power_off();
+            Ok(())
+        })
+        .healed_when_needed(),
         Case::new("8a", "standby's postmaster.pid names a live process of root", |stage| {
             let pid = process(&stage.sync(), "corosync")?;
             foreign_pid(stage, pid)
