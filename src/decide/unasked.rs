@@ -1,9 +1,9 @@
 //! A standby that runs and cannot be asked, while there is nobody else to be promoted.
 //!
 //! A log-in may hang for what only a primary can end: a lock on the catalog that was replayed (`vacuum full
-//! pg_authid`, and then the primary's host is gone), and the promotion releases it. To fail such a standby would only make the next start
-//! begin at the same lock. It is promoted as `pg_ctl promote` does it, without a session, where nothing that it
-//! could say matters: it has every acknowledged commit on record, and no commit waits for what its answer would show.
+//! pg_authid`, and then the primary's host is gone). Only a promotion releases it: another start would begin at
+//! the same lock. Such a standby is promoted as `pg_ctl promote` does it, without a session, where nothing that it could
+//! say matters: it has every acknowledged commit on record, and whether commits wait does not hang on its answer.
 
 use super::candidate::{may_be_promoted, no_right};
 use super::claim::{others, take_over, unbound};
@@ -80,7 +80,8 @@ pub(super) fn stand_back(settings: &Settings, seen: &Observation) -> Option<Step
     due.then_some(Step::SetPosition(Some(nowhere)))
 }
 
-/// Asks for the promotion of a standby that a monitor cannot ask; `None`: it is as bad as it looks.
+/// Asks for the promotion of a standby that a monitor cannot ask; `None`: its answer is needed, or nobody is to be
+/// promoted.
 pub(super) fn stand_for_election(
     settings: &Settings,
     seen: &Observation,
