@@ -131,7 +131,9 @@ pub(super) fn promote(
     if seen.time.elapsed < PATIENCE {
         return Verdict::Wait(Reason::PromotionEnds);
     }
-    if is_outdone(settings, cluster) {
+    // An answer will not come, and while this promotion waits, nobody else can be started or promoted.
+    let incomplete = cluster.me().is_some_and(|me| !has_everything(settings, me));
+    if is_outdone(settings, cluster) || incomplete && seen.instance.locked_out.is_some() {
         return fail(Failure::Silent(error.to_owned()));
     }
     let Some(mine) = dispensable(settings, seen, cluster) else {

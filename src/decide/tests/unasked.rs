@@ -158,7 +158,11 @@ fn a_promotion_that_another_can_have_does_not_wait_for_an_answer() {
     other.node("pm03").wal_position = Some(position(1, 8));
     let mut unlisted = deaf();
     unlisted.settings.node_list.retain(|name| *name != node("pm02"));
-    for mut scene in [other, unlisted] {
+    // It waits for the last primary, or for another that has everything.
+    let mut asynchronous = deaf();
+    asynchronous.settings.rep_mode = Async;
+    asynchronous.node("pm02").data_status = Some(StreamingAsync);
+    for mut scene in [other, unlisted, asynchronous] {
         let (steps, end) = scene.run(Action::Promote);
         assert!(matches!(end, Verdict::Done(Outcome::Failed(_))), "{steps:?} {end:?}");
     }

@@ -62,11 +62,15 @@ fn end_of_wal(host: &Host) -> Result<Position, String> {
     };
     let start = start.map(|start| format!("{:X}/{:X}", start >> 32, start & 0xFFFF_FFFF));
     let start = start.ok_or_else(missing)?;
-    // Without the segments that are made in advance: by their zeros pg_waldump would measure the size of a segment.
+    // A timeline that begins where a segment does has nothing of the one before; and it is read
+    // without the segments that are made in advance: by their zeros pg_waldump would measure the size of a segment.
     let dump = format!(
         "links=$(mktemp -d); for file in {pgdata}/pg_wal/{timeline:08X}*; do \
          [ \"$(od -An -N2 -tx1 $file | tr -d ' ')\" = 0000 ] || ln -s $file $links/; done; \
-         {bindir}/pg_waldump -p $links -t {timeline} -s {start} 2>&1 | tail -n 2; rm -r $links"
+         said=$({bindir}/pg_waldump -p $links -t {timeline} -s {start} 2>&1 | tail -n 2); \
+         case $said in *'could not find file'*) \
+         said=$({bindir}/pg_waldump $(ls -d $links/* | head -n 1) 2>&1 | tail -n 2);; esac; \
+         echo \"$said\"; rm -r $links"
     );
     let dump = host.run(&["sh", "-c", &dump]).map_err(|error| error.to_string())?;
     let lsn = dump.stdout.lines().rev().find_map(end_in);
