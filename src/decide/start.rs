@@ -27,6 +27,9 @@ const RECOVERY: Duration = Duration::from_secs(3);
 /// primary can end (a lock on the catalog that was replayed), or for another server.
 const SILENCE: Duration = Duration::from_secs(10);
 
+/// How long a start tries to set the record of this node right.
+const RECORD: Duration = Duration::from_secs(20);
+
 /// Decides `start`.
 pub(super) fn start(settings: &Settings, seen: &Observation) -> Verdict {
     if !settings.is_replication() {
@@ -36,9 +39,11 @@ pub(super) fn start(settings: &Settings, seen: &Observation) -> Verdict {
     match seen.instance.postmaster {
         // Processes that were left could still write: they end before the data are judged.
         Postmaster::Absent if !seen.taken.done(&Step::Launch) => {
-            if let Some(verdict) =
-                insist(seen, clean_record(cluster)).or_else(|| held_back(settings, seen, cluster))
-            {
+            let cleaned = insist(seen, clean_record(cluster));
+            if let Some(failure) = cleaned.as_ref().and_then(|next| unrecorded(seen, next)) {
+                return fail(failure);
+            }
+            if let Some(verdict) = cleaned.or_else(|| held_back(settings, seen, cluster)) {
                 return verdict;
             }
         }
@@ -211,6 +216,14 @@ fn has_run(settings: &Settings, seen: &Observation, long: Duration) -> bool {
 
 pub(super) fn another_is_promoted(seen: &Observation) -> bool {
     seen.notification.promote.iter().any(|node| *node != seen.local)
+}
+
+/// Gives a start up whose record the cluster does not take: an attribute daemon that is deaf stays so until Pacemaker is
+/// restarted, and Pacemaker promotes nobody anywhere before this start is over.
+fn unrecorded(seen: &Observation, next: &Verdict) -> Option<Failure> {
+    let Verdict::Do(step) = next else { return None };
+    let error = seen.taken.last(step)?.error.clone().filter(|_| seen.time.elapsed > RECORD)?;
+    Some(Failure::StepFailed(Box::new(step.clone()), error))
 }
 
 /// Before a start nothing of an earlier life may be believed of this node.

@@ -12,7 +12,7 @@ use crate::model::settings::ReplicationMode::{self, Sync};
 use crate::model::status::{DataStatus, InstanceStatus, PromotionScore};
 use crate::model::step::Step;
 use crate::model::sync_names::SyncNames;
-use crate::model::verdict::Failure;
+use crate::model::verdict::{Failure, Verdict};
 use crate::model::wal::Timeline;
 use std::time::Duration;
 
@@ -247,4 +247,15 @@ fn a_majority_knows_of_every_promotion_with_and_without_fencing() {
         let score = Step::SetScore(node("pm01"), PromotionScore::PROMOTE_ME);
         assert!(steps.contains(&score), "{fencing}: {steps:?}");
     }
+}
+
+#[test]
+fn a_start_whose_record_the_cluster_does_not_take_is_given_up() {
+    let mut scene = Scene::stopped(Sync, "pm02");
+    let status = Step::SetStatus(node("pm02"), InstanceStatus::Stopped);
+    scene.fail(status.clone());
+    assert_eq!(scene.decide(Action::Start), Verdict::Do(status.clone()), "it is tried again");
+    scene.seen.time.elapsed = Duration::from_secs(21);
+    let given_up = failed(Failure::StepFailed(Box::new(status), "refused".into()));
+    assert_eq!(scene.decide(Action::Start), given_up);
 }

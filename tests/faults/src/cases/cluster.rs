@@ -67,11 +67,6 @@ pub(super) fn cases() -> Vec<Case> {
         Case::new("17c", "maintenance mode, cluster stopped and started on all hosts", reattach)
             .expect(Expect::Stays)
             .without_fencing(),
-        // With slow fencing the controller is back before, and the cluster has lost sight of the server.
-        Case::new("17d", "information base's daemon killed on the primary's host", |stage| {
-            kill(&stage.primary(), "pacemaker-based")
-        })
-        .expect(Expect::Either),
         Case::new("23", "killed in maintenance mode, a standby promoted by hand", by_hand)
             .without_fencing(),
     ]
