@@ -139,8 +139,8 @@ pub(super) fn publish_as_primary(
     }
 }
 
-/// Puts a primary by hand on record before it is demoted or stopped, if it can be: what it has acknowledged would be lost with the next
-/// promotion of somebody else.
+/// Puts a primary by hand on record before it is demoted or stopped, if it can be: what it has acknowledged would be
+/// lost with the next promotion of somebody else.
 pub(super) fn put_on_record(settings: &Settings, seen: &Observation) -> Option<Verdict> {
     let Answer::Primary(report) = &seen.instance.answer else { return None };
     let cluster = seen.cluster.seen().filter(|_| settings.is_replication())?;

@@ -80,11 +80,13 @@ pub(super) fn has_wal_receiver(settings: &Settings, user: &User) -> bool {
 /// Finds the WAL receiver: one, or none.
 pub(super) fn wal_receivers(settings: &Settings, user: &User) -> Result<Vec<Process>, SystemError> {
     let mut processes = servers(settings, user)?;
-    processes.retain(|process| {
-        is_child_by_title(process)
-            && (process.title.contains("wal receiver") || process.title.contains("walreceiver"))
-    });
+    processes.retain(is_wal_receiver);
     Ok(processes)
+}
+
+fn is_wal_receiver(process: &Process) -> bool {
+    is_child_by_title(process)
+        && (process.title.contains("wal receiver") || process.title.contains("walreceiver"))
 }
 
 /// What the titles of a server's processes say (`update_process_title`).
@@ -101,13 +103,14 @@ pub struct Titles {
 /// # Errors
 /// The process table cannot be read.
 pub fn titles(settings: &Settings, user: &User) -> Result<Titles, PostgresError> {
-    let receiver = wal_receivers(settings, user)?.pop().map(|process| process.title);
-    let waits = |process: &Process| {
+    let processes = servers(settings, user)?;
+    let a_login_waits = processes.iter().any(|process| {
         let title = process.title.trim_end();
-        ["startup waiting", "authentication waiting"].iter().any(|end| title.ends_with(end))
-    };
-    let mut sessions = servers(settings, user)?.into_iter().filter(is_child_by_title);
-    Ok(Titles { a_login_waits: sessions.any(|process| waits(&process)), receiver })
+        is_child_by_title(process)
+            && ["startup waiting", "authentication waiting"].iter().any(|end| title.ends_with(end))
+    });
+    let receiver = processes.into_iter().find(is_wal_receiver).map(|process| process.title);
+    Ok(Titles { a_login_waits, receiver })
 }
 
 /// Ends the WAL receiver, connected or still connecting, as the startup process itself does
