@@ -5,7 +5,7 @@
 //! (maintenance mode, `pg_ctl promote`) still has the record of a standby. But a record can be older than what it
 //! speaks of: it was restored, or a write that was given up took effect late. Evidence beats it.
 
-use super::candidate::{may_be_promoted, no_right};
+use super::candidate::may_be_promoted;
 use super::claim::{self, others, unbound};
 use super::publish::publish;
 use super::{fail, try_once};
@@ -34,7 +34,7 @@ pub(super) fn deposed(
     let heir = || others(cluster).find(|node| may_be_promoted(settings, cluster, node));
     let lost_its_record = lost_its_record(seen, cluster) && settings.lists(&me.name);
     let evident = is_evidently_the_last(seen, cluster, me);
-    let without_right = no_right(settings, cluster).is_some() && !lost_its_record && !evident;
+    let without_right = !may_be_promoted(settings, cluster, me) && !lost_its_record && !evident;
     let deposed = match &me.data_status {
         Some(DataStatus::Latest) => false,
         Some(DataStatus::Disconnected) => !evident,
@@ -151,6 +151,16 @@ pub(super) fn put_on_record(settings: &Settings, seen: &Observation) -> Option<V
         TakeOver::Next(verdict) => Some(verdict),
         TakeOver::NotDue | TakeOver::Held => None,
     }
+}
+
+/// Leaves a lock on a primary that is about to be stopped and has none: somebody started or promoted it behind the
+/// cluster's back, perhaps a copy that was to become a standby, and it has written on a timeline that may be another's, too.
+/// Only the lock shows that when it returns.
+pub(super) fn leave_lock(settings: &Settings, seen: &Observation) -> Option<Step> {
+    let Answer::Primary(report) = &seen.instance.answer else { return None };
+    let noted = seen.files.lock.and_then(|lock| lock.timeline);
+    let due = settings.is_replication() && noted != Some(report.timeline);
+    due.then_some(Step::CreateLock(report.timeline))
 }
 
 /// What a primary has to do before it publishes anything of others.

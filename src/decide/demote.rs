@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::by_hand::{put_on_record, usurps};
+use super::by_hand::{leave_lock, put_on_record, usurps};
 use super::candidate::may_be_promoted;
 use super::isolated::bring_primary_down;
 use super::ladder::bring_down;
@@ -33,6 +33,9 @@ pub(super) fn demote(settings: &Settings, seen: &Observation) -> Verdict {
         return fail(Failure::NoReplication);
     }
     if let Some(verdict) = put_on_record(settings, seen) {
+        return verdict;
+    }
+    if let Some(verdict) = try_once(seen, leave_lock(settings, seen)) {
         return verdict;
     }
     if let Some(verdict) = try_once(seen, step_down(seen)) {

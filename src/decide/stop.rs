@@ -1,6 +1,6 @@
 //! Stop: success only when the server is proven gone.
 
-use super::by_hand::put_on_record;
+use super::by_hand::{leave_lock, put_on_record};
 use super::isolated::bring_primary_down;
 use super::{SUCCESS, try_once};
 use crate::model::instance::Postmaster;
@@ -28,6 +28,7 @@ pub(super) fn stop(settings: &Settings, seen: &Observation) -> Verdict {
         }
     };
     before
+        .or_else(|| try_once(seen, leave_lock(settings, seen)))
         .or_else(|| bring_primary_down(settings, seen, patience))
         .or_else(|| try_once(seen, farewell(settings, seen)))
         .or_else(|| try_once(seen, record_stopped(settings, seen)))

@@ -270,6 +270,24 @@ fn a_primary_by_hand_is_on_record_before_it_is_demoted_or_stopped() {
 }
 
 #[test]
+fn a_primary_by_hand_that_is_stopped_leaves_a_lock_of_its_timeline() {
+    for action in [Action::Demote, Action::Stop] {
+        for (noted, locks) in [(None, true), (Some(None), true), (Some(Some(Timeline(1))), false)] {
+            let mut scene = Scene::primary(Sync);
+            scene.node("pm01").data_status = Some(DataStatus::Disconnected);
+            scene.node("pm02").data_status = Some(DataStatus::Latest);
+            scene.node("pm02").role = ClusterRole::Promoted;
+            scene.seen.files.lock = noted.map(|timeline| Lock { timeline });
+            let (steps, _) = scene.run(action);
+            let lock = steps.iter().position(|step| *step == Step::CreateLock(Timeline(1)));
+            let ended = steps.iter().position(|step| matches!(step, Step::Shutdown(_)));
+            assert_eq!(lock.is_some(), locks, "{action:?} {noted:?}: {steps:?}");
+            assert!(lock < ended, "{action:?} {noted:?}: {steps:?}");
+        }
+    }
+}
+
+#[test]
 fn whoever_is_to_be_promoted_over_a_primary_by_hand_learns_of_its_timeline() {
     let mut scene = by_hand(Some(StreamingSync), (Latest, ClusterRole::Stopped));
     scene.seen.notification.event = Some((NotificationType::Pre, NotifiedOperation::Promote));
