@@ -118,6 +118,7 @@ pub fn execute(world: &mut World, step: &Step, seen: &Observation) -> Result<(),
         }
         Step::SetPosition(position) => publish_position(world, position.map(|p| (p, false)))?,
         Step::SetFinalPosition(position) => publish_position(world, Some((*position, true)))?,
+        Step::SetXlogLocation(location) => publish_location(world, *location)?,
         Step::SetBaseline(lsn) => set_own(world, Attribute::Baseline, lsn.map(Lsn::to_attribute))?,
         Step::SetReceiverStatus(status) => publish_receiver(world, *status)?,
     }
@@ -234,8 +235,7 @@ fn change<T: ToString>(
     set(world, attribute, node, new.map(|new| (old, new.to_string())))
 }
 
-/// Publishes the end of this node's WAL, and whether it is final: with its timeline for this agent,
-/// without it under the name that the stock agent reads.
+/// Publishes the end of this node's WAL with its timeline, and whether it is final.
 fn publish_position(
     world: &World,
     published: Option<(WalPosition, bool)>,
@@ -243,12 +243,20 @@ fn publish_position(
     let address = own_address::towards(&world.settings.master_ip);
     let published =
         published.map(|(position, is_final)| PublishedPosition { position, is_final, address });
-    let lsn = published.map(|published| published.position.lsn.to_attribute());
-    if let Some(lsn) = &lsn {
-        info!("{} xlog location : {lsn}", world.local);
-    }
     set_own(world, Attribute::WalPosition, published.map(|published| published.to_string()))?;
-    set_own(world, Attribute::XlogLocation, lsn)
+    match published {
+        Some(_) => Ok(()),
+        None => publish_location(world, None),
+    }
+}
+
+/// Publishes the end of this node's WAL under the name by which the stock agent elects, without its timeline.
+fn publish_location(world: &World, location: Option<Lsn>) -> Result<(), StepError> {
+    let location = location.map(Lsn::to_attribute);
+    if let Some(location) = &location {
+        info!("{} xlog location : {location}", world.local);
+    }
+    set_own(world, Attribute::XlogLocation, location)
 }
 
 /// Writes or removes an attribute of the local node that nobody wants to see in the log.

@@ -2,12 +2,12 @@
 //!
 //! Who comes first among several is `election`'s business.
 
-use super::candidate::NoRight;
+use super::candidate::{NoRight, disclaim};
 use super::election::{Standing, standing};
 use super::held_back::awaited;
 use super::monitor::alone;
 use super::try_once;
-use crate::model::cluster::Cluster;
+use crate::model::cluster::{Cluster, ClusterNode};
 use crate::model::concern::Concern;
 use crate::model::instance::StandbyReport;
 use crate::model::observation::{Attempt, Observation};
@@ -31,8 +31,10 @@ pub(super) fn stand_for_election(
     if me.wal_position != Some(report.position()) {
         steps.push(Step::SetPosition(Some(report.position())));
     }
+    let standing = standing(settings, cluster, report.position(), &seen.files);
+    steps.extend(location(&standing, report, me));
     let awaited = awaited(settings, seen, cluster);
-    match standing(settings, cluster, report.position(), &seen.files) {
+    match standing {
         Standing::First if receives(seen, report) => {
             steps.push(Step::Warn(Concern::PrimaryUnseen));
         }
@@ -44,6 +46,10 @@ pub(super) fn stand_for_election(
         }
         Standing::First | Standing::Behind(_) => {}
         Standing::NoRight(NoRight::Unfit(status)) => steps.push(Step::Warn(Concern::Unfit(status))),
+        Standing::NoRight(NoRight::Unproven) => {
+            steps.push(Step::Warn(Concern::Uncompared));
+            steps.extend(disclaim(cluster, &seen.files));
+        }
         Standing::NoRight(NoRight::Unrecorded) => steps.push(Step::Warn(Concern::Unrecorded)),
         // Every monitor says so, with a primary and without.
         Standing::NoRight(NoRight::Unlisted) => {}
@@ -56,6 +62,21 @@ pub(super) fn stand_for_election(
         Standing::Awaiting(nodes) => steps.push(Step::Warn(Concern::ElectionAwaits(nodes))),
     }
     try_once(seen, steps)
+}
+
+/// Says how far its WAL goes in the words of the shell agent, which compares nothing else: only who has a right does, as
+/// there, and is not behind another. Beside a further one, be it of an older timeline, an instance of the shell agent
+/// records itself as out of date.
+fn location(standing: &Standing, report: &StandbyReport, me: &ClusterNode) -> Option<Step> {
+    let stands = match standing {
+        Standing::First
+        | Standing::Awaiting(_)
+        | Standing::LastPrimaryUnseen(_)
+        | Standing::FirstAwaits(_) => true,
+        Standing::Behind(_) | Standing::NoRight(_) => false,
+    };
+    let wanted = stands.then_some(report.wal_end);
+    (me.xlog_location != wanted).then_some(Step::SetXlogLocation(wanted))
 }
 
 /// Tells whether WAL has arrived since this monitor said how far it is: a primary writes that the cluster does not

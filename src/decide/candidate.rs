@@ -1,8 +1,11 @@
 //! Who may be promoted, by `node_list` and by what the cluster recorded of its data.
 
 use crate::model::cluster::{Cluster, ClusterNode};
+use crate::model::instance::Files;
+use crate::model::recovery_timeline::RecoveryTimeline;
 use crate::model::settings::{ReplicationMode, Settings};
 use crate::model::status::DataStatus;
+use crate::model::step::Step;
 
 /// Why the local node may not be promoted, whatever its data and whoever else there is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,18 +16,57 @@ pub(super) enum NoRight {
     Unrecorded,
     /// Its data is recorded as not fit.
     Unfit(DataStatus),
+    /// Its data is recorded as fit, but has not been compared with the later primary's history.
+    Unproven,
 }
 
 /// Returns why the local node has no right to be promoted, if it has none.
 #[must_use]
-pub(super) fn no_right(settings: &Settings, cluster: &Cluster) -> Option<NoRight> {
+pub(super) fn no_right(settings: &Settings, cluster: &Cluster, files: &Files) -> Option<NoRight> {
     if !settings.lists(&cluster.local) {
         return Some(NoRight::Unlisted);
+    }
+    if is_unearned(cluster, files) {
+        return Some(NoRight::Unproven);
     }
     let me = cluster.me()?;
     match has_right(settings.rep_mode, cluster, me) {
         true => None,
         false => Some(me.data_status.clone().map_or(NoRight::Unrecorded, NoRight::Unfit)),
+    }
+}
+
+/// Tells whether the record says that this node has followed a later primary, and it cannot have: with its lock its server
+/// stays on the timeline that it has written itself, until it is proven. This agent's primary counts nobody who receives
+/// only what both have in common (`PrimaryReport::tell_forks`); the shell agent's does. Where nobody else has the latest
+/// data, the record may be older than the lock: the shell agent records itself only once it has promoted.
+#[must_use]
+pub(super) fn is_unearned(cluster: &Cluster, files: &Files) -> bool {
+    let stays = matches!(files.recovers_to, Some(RecoveryTimeline::Own(_)));
+    let recorded = cluster.me().and_then(|me| me.data_status.as_ref());
+    let latest = |node: &ClusterNode| {
+        node.name != cluster.local && node.data_status == Some(DataStatus::Latest)
+    };
+    let later = cluster.nodes.iter().any(latest);
+    files.lock.is_some() && stays && later && recorded.is_some_and(has_streamed)
+}
+
+/// Takes a right from this node that it cannot have earned.
+pub(super) fn disclaim(cluster: &Cluster, files: &Files) -> Option<Step> {
+    let me = cluster.me().filter(|_| is_unearned(cluster, files))?;
+    Some(Step::SetDataStatus(me.name.clone(), DataStatus::Disconnected))
+}
+
+/// Tells whether data of this state have followed the primary that has recorded it.
+#[must_use]
+pub(super) const fn has_streamed(status: &DataStatus) -> bool {
+    match status {
+        DataStatus::StreamingSync
+        | DataStatus::StreamingQuorum
+        | DataStatus::StreamingAsync
+        | DataStatus::StreamingBehind
+        | DataStatus::StreamingPotential => true,
+        DataStatus::Latest | DataStatus::Other(_) | DataStatus::Disconnected => false,
     }
 }
 

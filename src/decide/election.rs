@@ -41,7 +41,7 @@ pub(super) fn standing(
     files: &Files,
 ) -> Standing {
     let recorded = cluster.me().and_then(|me| me.data_status.clone());
-    if let Some(why) = no_right(settings, cluster) {
+    if let Some(why) = no_right(settings, cluster, files) {
         return Standing::NoRight(why);
     }
     let absent = unseen_before_any_record(settings, cluster, files);
@@ -84,10 +84,28 @@ pub(super) fn standing(
         })
         .filter(|claim| claim.compare(&me) == Ordering::Greater)
         .max_by(Claim::compare);
-    match better {
-        Some(claim) => Standing::Behind(claim.node.clone()),
+    let untold = peers
+        .iter()
+        .find(|peer| is_further_untold(settings.rep_mode, peer, &me, recorded.as_ref()));
+    match better.map(|claim| claim.node).or(untold.map(|peer| &peer.name)) {
+        Some(node) => Standing::Behind(node.clone()),
         None => Standing::First,
     }
+}
+
+/// Tells whether a peer that runs the shell agent, and says where its WAL ends without a timeline, comes before this node:
+/// it asks to be promoted when it has looked often enough. A standby that has every acknowledged commit does not wait for it.
+fn is_further_untold(
+    mode: ReplicationMode,
+    peer: &ClusterNode,
+    mine: &Claim<'_>,
+    recorded: Option<&DataStatus>,
+) -> bool {
+    let Some(theirs) = peer.xlog_location.filter(|_| is_of_the_shell_agent(peer)) else {
+        return false;
+    };
+    let latest = peer.data_status == Some(DataStatus::Latest);
+    !is_complete(mode, recorded) && (latest || theirs > mine.position.lsn)
 }
 
 /// The peers that are members of this partition.
@@ -118,16 +136,7 @@ pub(super) fn later_timeline<'a>(
 /// WAL goes, or it was the last primary and is still to start. A standby that has every
 /// acknowledged commit does not wait for a server that does not run.
 fn is_awaited(mode: ReplicationMode, peer: &ClusterNode, mine: Option<&DataStatus>) -> bool {
-    let complete = match mode {
-        ReplicationMode::Sync => {
-            // Of a quorum enough has been seen by now.
-            use DataStatus::{Latest, StreamingQuorum, StreamingSync};
-            matches!(mine, Some(StreamingSync | StreamingQuorum | Latest))
-        }
-        ReplicationMode::Async | ReplicationMode::None | ReplicationMode::Slave => {
-            mine == Some(&DataStatus::Latest)
-        }
-    };
+    let complete = is_complete(mode, mine);
     match peer.role {
         ClusterRole::Unpromoted => peer.wal_position.is_none() && peer.xlog_location.is_none(),
         ClusterRole::Starting => !complete,
@@ -135,6 +144,25 @@ fn is_awaited(mode: ReplicationMode, peer: &ClusterNode, mine: Option<&DataStatu
             peer.data_status == Some(DataStatus::Latest) && !complete && !peer.standby
         }
         ClusterRole::Promoted | ClusterRole::StartFailed => false,
+    }
+}
+
+/// Tells whether a node stands for election with the shell agent, which says where its WAL ends, but not on which timeline.
+pub(super) const fn is_of_the_shell_agent(node: &ClusterNode) -> bool {
+    node.xlog_location.is_some() && node.wal_position.is_none()
+}
+
+/// Tells whether data of this state are known to have every acknowledged commit, once a quorum has been seen where one
+/// is needed.
+fn is_complete(mode: ReplicationMode, recorded: Option<&DataStatus>) -> bool {
+    match mode {
+        ReplicationMode::Sync => {
+            use DataStatus::{Latest, StreamingQuorum, StreamingSync};
+            matches!(recorded, Some(StreamingSync | StreamingQuorum | Latest))
+        }
+        ReplicationMode::Async | ReplicationMode::None | ReplicationMode::Slave => {
+            recorded == Some(&DataStatus::Latest)
+        }
     }
 }
 

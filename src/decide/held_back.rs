@@ -2,10 +2,10 @@
 //!
 //! What the data proves is `rejoin`'s business; bringing the server up is `start`'s.
 
-use super::candidate::is_fit;
+use super::candidate::{disclaim, has_streamed, is_fit, is_unearned};
 use super::start::another_is_promoted;
 use super::sync_policy::{quorum_counts, record_is_binding};
-use super::{fail, rejoin, try_once};
+use super::{fail, insist, rejoin, try_once};
 use crate::model::cluster::{Cluster, ClusterNode, Membership};
 use crate::model::concern::Concern;
 use crate::model::node::NodeName;
@@ -35,7 +35,7 @@ pub(super) fn held_back(
     if was_last_primary(settings, seen, cluster) && !unseen_fork {
         return None;
     }
-    let streamed = has_streamed_since(settings, cluster);
+    let streamed = has_streamed_since(settings, seen, cluster);
     let other = other_primary(cluster);
     // With the lock the data is compared where it can be.
     if streamed && (other.is_none() || !locked) {
@@ -46,8 +46,9 @@ pub(super) fn held_back(
         Some(primary) if !settings.restart_on_promote => {
             rejoin::beside(settings, seen, &primary, streamed)
         }
-        None if locked && waits_for_primary(settings, cluster) => {
-            try_once(seen, [Step::Warn(Concern::NobodyToAsk)])
+        None if locked && waits_for_primary(settings, seen, cluster) => {
+            insist(seen, disclaim(cluster, &seen.files))
+                .or_else(|| try_once(seen, [Step::Warn(Concern::NobodyToAsk)]))
         }
         Some(_) | None => locked.then(|| refused_by_lock(settings, cluster)),
     }
@@ -57,11 +58,12 @@ pub(super) fn held_back(
 /// promoted, be it for its record or for a peer that is awaited (`awaited`), and PostgreSQL follows no
 /// timeline that left ours before our end, so that it can do no harm; a refusal would last although
 /// it may be proven good a moment later.
-fn waits_for_primary(settings: &Settings, cluster: &Cluster) -> bool {
+fn waits_for_primary(settings: &Settings, seen: &Observation, cluster: &Cluster) -> bool {
     let recorded = cluster.me().and_then(|me| me.data_status.as_ref());
     let held =
         |status: &DataStatus| *status == DataStatus::Latest || !is_fit(settings.rep_mode, status);
-    recorded.is_some_and(held) && !settings.restart_on_promote
+    let held = recorded.is_some_and(held) || is_unearned(cluster, &seen.files);
+    held && !settings.restart_on_promote
 }
 
 /// Returns the peers that the last primary has to see before it is promoted again: one of them may
@@ -108,19 +110,10 @@ fn refused_by_lock(settings: &Settings, cluster: &Cluster) -> Verdict {
 /// disconnected, so that such a record is newer than it. A fork cannot earn it: unproven data stays on its
 /// own timeline (`unproven`), and the primary counts nobody who receives only that
 /// (`PrimaryReport::tell_forks`); with `restart_on_promote` there is no later timeline.
-fn has_streamed_since(settings: &Settings, cluster: &Cluster) -> bool {
+fn has_streamed_since(settings: &Settings, seen: &Observation, cluster: &Cluster) -> bool {
     let recorded = cluster.me().and_then(|me| me.data_status.as_ref());
-    let streamed = matches!(
-        recorded,
-        Some(
-            DataStatus::StreamingSync
-                | DataStatus::StreamingQuorum
-                | DataStatus::StreamingAsync
-                | DataStatus::StreamingBehind
-                | DataStatus::StreamingPotential
-        )
-    );
-    streamed && !settings.restart_on_promote
+    let earned = recorded.is_some_and(has_streamed) && !is_unearned(cluster, &seen.files);
+    earned && !settings.restart_on_promote
 }
 
 /// Returns the primary, unless that is what the cluster still remembers of this node.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::candidate::{NoRight, no_right};
 use super::catch_up::{restart_to_follow, unproven, wal_of_peers};
 use super::claim::{others, take_over, unbound};
-use super::election::later_timeline;
+use super::election::{is_of_the_shell_agent, later_timeline};
 use super::held_back::half_rewound;
 use super::ladder::bring_down;
 use super::names::{SIGNAL, are_unread, settled};
@@ -84,7 +84,7 @@ fn standby(
     if seen.taken.done(&Step::PromoteServer) {
         return Verdict::Wait(Reason::PromotionEnds);
     }
-    if let Some(why) = no_right(settings, cluster) {
+    if let Some(why) = no_right(settings, cluster, &seen.files) {
         return refuse(why, cluster);
     }
     // Once the others are recorded, what was to be fetched has been: that the receiver may forget
@@ -102,7 +102,8 @@ fn standby(
         .or_else(|| if begun { None } else { a_primary_writes(seen, report, cluster) })
         .or_else(|| wait_for_unbound(settings, cluster))
         .or_else(|| insist(seen, take_over(settings, cluster)))
-        .or_else(|| try_once(seen, scores_and_baseline(report, cluster)))
+        .or_else(|| revoke_scores(seen, cluster))
+        .or_else(|| try_once(seen, baseline(report, cluster)))
         .or_else(|| insist(seen, prepare(settings, seen, report, &names)))
         .or_else(|| commits_wait(settings, seen, report, &names))
         .or_else(|| match settings.restart_on_promote {
@@ -120,6 +121,7 @@ pub(super) fn refuse(why: NoRight, cluster: &Cluster) -> Verdict {
         NoRight::Unlisted => Failure::Unlisted(cluster.local.clone()),
         NoRight::Unrecorded => Failure::Unrecorded,
         NoRight::Unfit(status) => Failure::DataOutOfDate(status),
+        NoRight::Unproven => Failure::Uncompared,
     })
 }
 
@@ -179,20 +181,30 @@ const fn said_position(step: &Step) -> Option<WalPosition> {
     if let Step::SetPosition(position) = step { *position } else { None }
 }
 
-/// What follows from the record and is lost with the attribute daemon; a promotion does not wait for it.
-fn scores_and_baseline(report: &StandbyReport, cluster: &Cluster) -> Vec<Step> {
-    let has_right = |node: &&ClusterNode| {
-        node.membership == Membership::Member
-            && node.score.is_some_and(|score| score != PromotionScore::Never)
+/// Takes the scores of those who asked to be promoted as well, or could be. This agent looks at the record when it is told to
+/// promote, but the shell agent does not: its score is all that keeps it from that when this node dies. So it is tried
+/// although other writes have failed, and before and after the server is promoted where a candidate of the shell agent
+/// may just be asking; a promotion does not wait for it.
+fn revoke_scores(seen: &Observation, cluster: &Cluster) -> Option<Verdict> {
+    let asks = |node: &&ClusterNode| {
+        let scored = node.score.is_some_and(|score| score != PromotionScore::Never);
+        node.membership == Membership::Member && (scored || is_of_the_shell_agent(node))
     };
-    let mut steps: Vec<_> = others(cluster)
-        .filter(has_right)
+    let promotes = |attempt: &&Attempt| attempt.step != Step::PromoteServer;
+    let tried = |step: &Step| {
+        seen.taken.0.iter().rev().take_while(promotes).any(|attempt| attempt.step == *step)
+    };
+    others(cluster)
+        .filter(asks)
         .map(|node| Step::SetScore(node.name.clone(), PromotionScore::Never))
-        .collect();
-    if cluster.me().is_some_and(|me| me.baseline != Some(report.wal_end)) {
-        steps.push(Step::SetBaseline(Some(report.wal_end)));
-    }
-    steps
+        .find(|step| !tried(step))
+        .filter(|_| !seen.time.remaining.is_zero())
+        .map(Verdict::Do)
+}
+
+fn baseline(report: &StandbyReport, cluster: &Cluster) -> Option<Step> {
+    let due = cluster.me().is_some_and(|me| me.baseline != Some(report.wal_end));
+    due.then_some(Step::SetBaseline(Some(report.wal_end)))
 }
 
 fn prepare(
@@ -284,6 +296,7 @@ fn finish(
     }
     // A primary that accepts writes is a success even without a slot or a lock.
     try_once(seen, lock(seen, report))
+        .or_else(|| revoke_scores(seen, cluster))
         .or_else(|| try_once(seen, slots::of_a_new_primary(settings, seen, cluster, report)))
         .or_else(|| try_once(seen, announce(cluster)))
         .unwrap_or(SUCCESS)

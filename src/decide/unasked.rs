@@ -34,7 +34,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// shows that no other standby has more. Where commits must wait come what may, they do by the names with which
 /// the server was launched. And WAL must not arrive: the primary would live, and hold the lock.
 fn dispensable(settings: &Settings, seen: &Observation, cluster: &Cluster) -> Option<WalPosition> {
-    if no_right(settings, cluster).is_some() || is_outdone(settings, cluster) {
+    if no_right(settings, cluster, &seen.files).is_some() || is_outdone(settings, cluster) {
         return None;
     }
     let held = !matches!(seen.instance.postmaster, Postmaster::Running { held: None, .. });
@@ -125,7 +125,7 @@ pub(super) fn promote(
     if seen.taken.done(&Step::PromoteServer) {
         return Verdict::Wait(Reason::PromotionEnds);
     }
-    if let Some(why) = no_right(settings, cluster) {
+    if let Some(why) = no_right(settings, cluster, &seen.files) {
         return refuse(why, cluster);
     }
     if seen.time.elapsed < PATIENCE {

@@ -180,13 +180,15 @@ impl Cluster {
             Step::SetPosition(position) => change(&local, &|node| {
                 node.wal_position = *position;
                 node.position_is_final = false;
-                node.xlog_location = position.map(|position| position.lsn);
+                node.xlog_location = node.xlog_location.filter(|_| position.is_some());
             }),
             Step::SetFinalPosition(position) => change(&local, &|node| {
                 node.wal_position = Some(*position);
                 node.position_is_final = true;
-                node.xlog_location = Some(position.lsn);
             }),
+            Step::SetXlogLocation(location) => {
+                change(&local, &|node| node.xlog_location = *location);
+            }
             Step::SetSyncQuorum(record) => change(&local, &|node| {
                 node.sync_quorum.clone_from(record);
             }),

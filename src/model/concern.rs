@@ -36,6 +36,8 @@ pub enum Concern {
     Unfit(DataStatus),
     /// There is no primary, but there was one, and nothing is recorded of this standby's data.
     Unrecorded,
+    /// The record says that this node has followed a later primary, and its data has not been compared with that one's.
+    Uncompared,
     /// `node_list` does not name this node.
     Unlisted(NodeName),
     /// There is a primary, and this standby does not receive WAL from it.
@@ -113,6 +115,7 @@ impl Concern {
             | Self::FirstAwaits(..)
             | Self::Unfit(_)
             | Self::Unrecorded
+            | Self::Uncompared
             | Self::Unlisted(_)
             | Self::Overridden(_)
             | Self::NoConnectionFree
@@ -239,6 +242,10 @@ fn first_awaits(nodes: &[NodeName], resource: &ResourceName) -> String {
     )
 }
 
+const UNCOMPARED: &str = "there is no primary. The record says that this node has followed the last one, but its lock says that \
+                    it was primary before, and it stays on its own timeline until its data has been compared: it is not \
+                    promoted";
+
 const UNRECORDED: &str = "there is no primary, and nothing is recorded of this node's data, but of other nodes': it is \
                           not promoted. Start the node that was primary last; this one is recorded once it streams";
 
@@ -285,6 +292,7 @@ impl fmt::Display for Concern {
             }
             Self::FirstAwaits(nodes, resource) => f.write_str(&first_awaits(nodes, resource)),
             Self::Unrecorded => f.write_str(UNRECORDED),
+            Self::Uncompared => f.write_str(UNCOMPARED),
             Self::Unlisted(node) => write!(
                 f,
                 "node_list does not name {node}: it is never promoted, and no commit waits for \

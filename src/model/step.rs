@@ -86,10 +86,12 @@ pub enum Step {
     SetDataStatus(NodeName, DataStatus),
     /// Set the promotion score of a node.
     SetScore(NodeName, PromotionScore),
-    /// Set or remove the local node's `<rsc>-xlog-loc` and `<rsc>-wal-position`.
+    /// Set the local node's `<rsc>-wal-position`, or remove it and `<rsc>-xlog-loc`.
     SetPosition(Option<WalPosition>),
     /// The same, final: the last primary is gone, so that nothing follows.
     SetFinalPosition(WalPosition),
+    /// Set or remove the local node's `<rsc>-xlog-loc`.
+    SetXlogLocation(Option<Lsn>),
     /// Set or remove the local node's `<rsc>-sync-quorum`.
     SetSyncQuorum(Option<SyncQuorum>),
     /// Set or remove the local node's `<rsc>-master-baseline`.
@@ -108,6 +110,7 @@ impl Step {
             | Self::SetScore(..)
             | Self::SetPosition(_)
             | Self::SetFinalPosition(_)
+            | Self::SetXlogLocation(_)
             | Self::SetSyncQuorum(_)
             | Self::SetBaseline(_)
             | Self::SetReceiverStatus(_) => true,
@@ -154,6 +157,7 @@ impl Step {
         matches!(
             (self, earlier),
             (Self::SetPosition(Some(_)), Self::SetPosition(Some(_)))
+                | (Self::SetXlogLocation(Some(_)), Self::SetXlogLocation(Some(_)))
                 | (Self::SetBaseline(Some(_)), Self::SetBaseline(Some(_)))
         )
     }
@@ -208,7 +212,7 @@ impl Step {
             Self::SetStatus(..) => "Can't set the status attribute",
             Self::SetDataStatus(..) => "Can't set the data-status attribute",
             Self::SetScore(..) => "Can't set the promotion score",
-            Self::SetPosition(_) | Self::SetFinalPosition(_) => {
+            Self::SetPosition(_) | Self::SetFinalPosition(_) | Self::SetXlogLocation(_) => {
                 "Can't set the WAL position attribute"
             }
             Self::SetSyncQuorum(_) => "Can't set the sync-quorum attribute",

@@ -97,6 +97,8 @@ pub enum Failure {
     DataOutOfDate(DataStatus),
     /// The cluster has had a primary, and nothing is recorded of this node's data.
     Unrecorded,
+    /// The record says that this node has followed a later primary, and its data has not been compared with that one's.
+    Uncompared,
     /// `node_list` does not name this node.
     Unlisted(NodeName),
     /// A primary runs here although the cluster has recorded a later promotion elsewhere.
@@ -153,6 +155,7 @@ fn recorded(data_status: Option<&DataStatus>) -> String {
     data_status.map_or_else(|| "no data-status".into(), ToString::to_string)
 }
 
+const UNCOMPARED: &str = "My data has not been compared with the history of a later primary";
 const UNRECORDED: &str = "Nothing is recorded of my data, but of other nodes'";
 
 const UNLISTED: &str = "this node is never promoted; add it to node_list";
@@ -204,6 +207,7 @@ impl fmt::Display for Failure {
                 write!(f, "primary_conninfo is overridden: remove it from postgresql.auto.conf")
             }
             Self::Unrecorded => f.write_str(UNRECORDED),
+            Self::Uncompared => f.write_str(UNCOMPARED),
             Self::Unlisted(node) => write!(f, "node_list does not name {node}: {UNLISTED}"),
             Self::DataOutOfDate(status) => write!(f, "My data is out-of-date. status={status}"),
             Self::Usurper { data_status, primary } => {

@@ -244,6 +244,7 @@ pub const fn of_failure(failure: &Failure) -> ExitCode {
         | Failure::MonitorSql(_)
         | Failure::DataOutOfDate(_)
         | Failure::Unrecorded
+        | Failure::Uncompared
         | Failure::Unlisted(_)
         | Failure::NotAStandby
         | Failure::PeerAhead(..)

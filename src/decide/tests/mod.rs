@@ -1,5 +1,6 @@
 //! The decisions as tables, stories and properties.
 
+mod beside_shell;
 mod by_hand;
 mod commits;
 mod demote;

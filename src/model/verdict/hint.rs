@@ -56,7 +56,7 @@ impl Failure {
             Self::ConninfoOverridden(_) => Some(
                 "remove primary_conninfo from postgresql.auto.conf (ALTER SYSTEM RESET)".into(),
             ),
-            Self::DataOutOfDate(_) | Self::Unrecorded => {
+            Self::DataOutOfDate(_) | Self::Unrecorded | Self::Uncompared => {
                 Some("let this node stream from a primary first, or promote another node".into())
             }
             Self::PeerAhead(peer, ..) => {
