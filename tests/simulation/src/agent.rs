@@ -16,8 +16,9 @@ use crate::inquiry::Inquiry;
 use crate::invariants;
 use crate::mutation::Mutation;
 use crate::observe::observe;
+use crate::shell::Script;
 use crate::world::{HostId, TICK_MS, Tick, World};
-use crate::{bend, execute, pacemaker};
+use crate::{bend, execute, pacemaker, shell};
 
 /// More steps than any action needs, as in the agent's loop.
 const STEPS_MAX: usize = 500;
@@ -56,6 +57,8 @@ pub struct Running {
     pub asks_since: Option<Tick>,
     /// Until when `pg_rewind` runs.
     pub rewinds_until: Option<Tick>,
+    /// What the shell agent does, if it is that.
+    pub script: Option<Script>,
 }
 
 impl Running {
@@ -114,6 +117,10 @@ fn begin(world: &mut World, id: HostId) {
             event.map_or_else(String::new, |e| format!("{e:?}"))
         )
     });
+    if order.action == Action::Promote {
+        world.hosts[id].had_lock = world.hosts[id].disk.lock.is_some();
+    }
+    let script = world.hosts[id].shell.then(|| shell::script(world, id, &order));
     world.hosts[id].agent = Some(Running {
         order,
         needs,
@@ -127,10 +134,20 @@ fn begin(world: &mut World, id: HostId) {
         inquiry: Inquiry::default(),
         asks_since: None,
         rewinds_until: None,
+        script,
     });
 }
 
 fn advance(world: &mut World, id: HostId, mut running: Running) -> Progress {
+    if running.script.is_some() {
+        return match shell::advance(world, id, &mut running) {
+            Some(outcome) => {
+                end(world, id, running, Some(outcome));
+                Progress::Over
+            }
+            None => Progress::Goes(Box::new(running)),
+        };
+    }
     if let Some(step) = running.decided.take() {
         take(world, id, &mut running, step);
         return Progress::Goes(Box::new(running));

@@ -5,7 +5,7 @@ use pgsql_ha::model::cluster::{
 };
 use pgsql_ha::model::node::NodeName;
 use pgsql_ha::model::step::Step;
-use pgsql_ha::model::wal::PublishedPosition;
+use pgsql_ha::model::wal::{Lsn, PublishedPosition};
 
 use crate::world::{Host, HostId, Tick, World};
 
@@ -14,6 +14,8 @@ use crate::world::{Host, HostId, Tick, World};
 pub enum Change {
     /// An agent's write, and who it is from.
     Step(NodeName, Step),
+    /// The end of a host's WAL, as the shell agent tells it.
+    Location(HostId, Option<Lsn>),
     Role(HostId, ClusterRole),
     Membership(HostId, Membership),
     /// The node left: what was true of it while it was there is true no more.
@@ -87,9 +89,11 @@ pub fn merge(world: &mut World, source: HostId, members: &[HostId]) {
         let from_here = |change: &Change| match change {
             // A permanent attribute was accepted by all before its author was told so.
             Change::Step(author, step) => step.changes_record() || names.contains(author),
-            Change::Role(..) | Change::Membership(..) | Change::Forget(_) | Change::Quorum(_) => {
-                true
-            }
+            Change::Location(..)
+            | Change::Role(..)
+            | Change::Membership(..)
+            | Change::Forget(_)
+            | Change::Quorum(_) => true,
         };
         world.hosts[*id].inbox.retain(|(_, change)| from_here(change));
         catch_up(&mut world.hosts[*id]);
@@ -193,6 +197,15 @@ fn spread(world: &mut World, author: HostId, step: &Step) {
     }
 }
 
+/// Says where a host's WAL ends, as the shell agent does: without its timeline.
+pub fn say_location(world: &mut World, author: HostId, location: Option<Lsn>) {
+    let group = world.groups.iter().find(|group| group.members.contains(&author));
+    let members = group.map_or(vec![author], |group| group.members.clone());
+    for member in members {
+        post(world, member, Change::Location(author, location));
+    }
+}
+
 /// Applies what is due; the coordinator's group thinks again when its copy changed.
 pub fn deliver(world: &mut World) {
     for id in world.ids() {
@@ -233,6 +246,7 @@ pub fn apply(host: &mut Host, change: &Change) -> bool {
             host.cib.apply(step);
             host.cib.local = local;
         }
+        Change::Location(id, location) => host.cib.nodes[*id].xlog_location = *location,
         Change::Role(id, role) => host.cib.nodes[*id].role = *role,
         Change::Membership(id, membership) => host.cib.nodes[*id].membership = *membership,
         Change::Forget(id) => forget_transient(&mut host.cib.nodes[*id]),

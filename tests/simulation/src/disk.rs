@@ -7,6 +7,7 @@ use pgsql_ha::model::recovery_timeline::RecoveryTimeline;
 use pgsql_ha::model::slot::MadeSlot;
 use pgsql_ha::model::sync_names::SyncNames;
 
+use crate::shell::Note;
 use crate::wal::Wal;
 use crate::world::HostId;
 
@@ -62,6 +63,8 @@ pub struct Disk {
     pub in_first_life: bool,
     /// `PGSQL.followed`, of the present life.
     pub followed_in_this_life: bool,
+    /// The shell agent's note of WAL locations.
+    pub note: Option<Note>,
     pub slots: BTreeSet<String>,
     /// `PGSQL.slots`.
     pub made_slots: Vec<MadeSlot>,
@@ -92,6 +95,7 @@ impl Disk {
             locked_in_this_life: false,
             in_first_life: true,
             followed_in_this_life: false,
+            note: None,
             slots: BTreeSet::new(),
             made_slots: Vec::new(),
         }

@@ -120,6 +120,7 @@ pub fn execute(
         | Step::SetScore(..)
         | Step::SetPosition(_)
         | Step::SetFinalPosition(_)
+        | Step::SetXlogLocation(_)
         | Step::SetSyncQuorum(_)
         | Step::SetBaseline(_)
         | Step::SetReceiverStatus(_) => write(world, id, running, step),

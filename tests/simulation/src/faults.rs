@@ -50,6 +50,7 @@ pub enum Kind {
     ChangeMode,
     LockCatalog,
     Unlock,
+    ChangeAgent,
 }
 
 const WEIGHTED: [(Kind, u32); 15] = [
@@ -71,7 +72,7 @@ const WEIGHTED: [(Kind, u32); 15] = [
 ];
 
 /// What else happens where a part of the world is there.
-const FURTHER: [(Part, Kind, u32); 12] = [
+const FURTHER: [(Part, Kind, u32); 13] = [
     (Part::Nodes, Kind::ChangeNodes, 6),
     (Part::Nodes, Kind::Join, 4),
     (Part::Nodes, Kind::Leave, 3),
@@ -84,6 +85,7 @@ const FURTHER: [(Part, Kind, u32); 12] = [
     (Part::Records, Kind::DeleteRecord, 3),
     (Part::Live, Kind::ChangeMode, 6),
     (Part::Locked, Kind::LockCatalog, 6),
+    (Part::Shell, Kind::ChangeAgent, 8),
 ];
 
 /// A fault and its moment.
@@ -255,6 +257,7 @@ fn happen(world: &mut World, kind: Kind) {
         Kind::StopByHand => hands::stop(world, id),
         Kind::RestoreRecord => hands::restore(world),
         Kind::DeleteRecord => hands::delete(world, id),
+        Kind::ChangeAgent => nodes::change_agent(world, id),
         Kind::ChangeMode => nodes::change_mode(world),
         Kind::Refuse => world.hosts[id].refuses_until = later,
     }

@@ -14,6 +14,7 @@ use crate::clients::Row;
 use crate::hands;
 use crate::postgres::Phase;
 use crate::scope::Part;
+use crate::shell;
 use crate::starts;
 use crate::wal::lsn;
 use crate::world::{HostId, Tick, World};
@@ -127,7 +128,9 @@ pub fn is_promised(world: &World, row: &Row) -> bool {
             || world.groups.iter().any(|group| !group.members.contains(&row.by))
     };
     let careless = is_loose(world) || any && world.options.scope.has(Part::Unfenced);
-    is_sync(world, row.by) && (!careless || is_elsewhere(world, row) && !divided())
+    is_sync(world, row.by)
+        && world.hosts[row.by].vouched
+        && (!careless || is_elsewhere(world, row) && !divided())
 }
 
 /// Tells whether a row is on the disk of another host.
@@ -158,7 +161,8 @@ pub fn always(world: &mut World) {
         world.hosts[id].flushed_before = flushed;
     }
     let unfenced = world.options.scope.has(Part::Unfenced);
-    if !is_loose(world) && !unfenced && world.now >= world.hands.quiet_until {
+    let quiet = world.now < world.hands.quiet_until || world.record_in_doubt;
+    if !is_loose(world) && !unfenced && !quiet {
         the_fit_have_everything(world);
     }
 }
@@ -168,8 +172,9 @@ fn the_fit_have_everything(world: &mut World) {
         return;
     };
     let mut faults = Vec::new();
+    let joined = world.hosts.iter().filter(|host| host.joined).count();
     // Where quorum is ignored, a majority is as good as any other partition: it may know less than a smaller one.
-    if world.options.ignore_quorum && world.hosts.iter().filter(|host| host.joined).count() > 2 {
+    if world.options.ignore_quorum && joined > 2 {
         return;
     }
     for group in &world.groups {
@@ -180,7 +185,10 @@ fn the_fit_have_everything(world: &mut World) {
         for id in &group.members {
             let recorded = &cib.nodes[*id].data_status;
             let fit = match recorded {
-                Some(DataStatus::StreamingSync | DataStatus::Latest) => true,
+                // The shell agent puts its own on record wherever it is.
+                Some(DataStatus::Latest) => !world.hosts[*id].shell,
+                // Of two hosts it does not wait for the last primary to be seen.
+                Some(DataStatus::StreamingSync) => !world.hosts[*id].shell || joined > 2,
                 Some(DataStatus::StreamingQuorum) => lacks_a_quorum(world, cib, *id, &row),
                 Some(_) | None => false,
             };
@@ -217,7 +225,7 @@ pub fn at_acknowledgement(world: &mut World, rows: &[Row]) {
     let strict =
         [by.known.version, by.version].into_iter().all(|at| world.versions[at].is_strict());
     // Without fencing an old primary may still feed standbys that have said where their WAL ends.
-    let strict = strict && !world.options.scope.has(Part::Unfenced);
+    let strict = strict && by.vouched && !world.options.scope.has(Part::Unfenced);
     if strict && !is_elsewhere(world, &row) {
         let evidence = format!("{} alone has row {}", world.hosts[row.by].name, row.id);
         broken(world, Rule::NothingIsAcknowledgedAlone, evidence);
@@ -232,7 +240,7 @@ pub fn before_promotion(world: &mut World, id: HostId, running: &Running) {
         broken(world, Rule::NobodyElseIsPromoted, evidence);
     }
     let fetched = running.taken.0.iter().any(|a| matches!(a.step, Step::FollowPeer(..)));
-    if fetched {
+    if fetched || running.script.is_some() {
         return;
     }
     let ahead = world.ids().find(|other| *other != id && has_said_more(world, id, *other, running));
@@ -258,11 +266,11 @@ fn has_said_more(world: &World, id: HostId, other: HostId, running: &Running) ->
 }
 
 fn stale(world: &mut World, id: HostId) {
-    if is_loose(world) {
+    if is_loose(world) || !shell::is_kept(world, id) {
         return;
     }
-    if let Some((last, record, place)) = world.last_promotion
-        && !world.hosts[id].disk.wal.holds(place, record)
+    if let Some((last, ..)) = world.last_promotion
+        && !knows_last_promotion(world, id)
     {
         let (name, last) = (&world.hosts[id].name, &world.hosts[last].name);
         let evidence = format!("{name} knows nothing of the promotion of {last}");
@@ -270,10 +278,18 @@ fn stale(world: &mut World, id: HostId) {
     }
 }
 
+fn knows_last_promotion(world: &World, id: HostId) -> bool {
+    let wal = &world.hosts[id].disk.wal;
+    world.last_promotion.is_none_or(|(_, record, place)| wal.holds(place, record))
+}
+
 /// Checked when a server has become a primary; `record` is the first one of its reign.
 pub fn at_promotion(world: &mut World, id: HostId, record: u32, place: usize) {
     stale(world, id);
-    lacks_nothing(world, id);
+    if shell::is_kept(world, id) {
+        lacks_nothing(world, id);
+    }
+    world.record_in_doubt |= world.hosts[id].shell && !knows_last_promotion(world, id);
     // Whoever follows it is told that the lock is given back.
     world.hosts.iter_mut().for_each(|host| host.disk.locked = false);
     world.trace(|| format!("{} is primary from record {record} at {place}", world.hosts[id].name));
@@ -291,6 +307,10 @@ pub fn lacks_nothing(world: &mut World, id: HostId) {
 
 /// Checked when an action ends.
 pub fn at_end(world: &mut World, id: HostId, running: &Running, outcome: Option<&Outcome>) {
+    if running.script.is_some() {
+        return;
+    }
+    world.hosts[id].vouched |= outcome == Some(&Outcome::RunningPromoted);
     if outcome.is_none() && world.now >= running.began + running.order.timeout {
         let evidence = format!("{} took its whole timeout", running.order.action.name());
         broken(world, Rule::ActionsEnd, evidence);

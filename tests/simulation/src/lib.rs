@@ -31,6 +31,7 @@ mod replication;
 mod rewind;
 mod scope;
 mod settings;
+mod shell;
 mod starts;
 mod wal;
 mod world;
@@ -68,7 +69,7 @@ pub struct Report {
 /// Runs one seed to its end, or to the first broken rule.
 #[must_use]
 pub fn run(options: Options) -> Report {
-    let mut world = World::new(options);
+    let mut world = World::new(options.settled());
     while world.violation.is_none() && world.now < faults::LAST {
         world.tick();
     }

@@ -9,7 +9,7 @@ use pgsql_ha::model::settings::ReplicationMode;
 use pgsql_ha::model::sync_names::SyncMethod;
 
 use crate::options::Options;
-use crate::scope::Part;
+use crate::scope::{Part, Scope};
 
 /// A rule that is broken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +74,14 @@ pub enum Mutation {
     DeafAreFit,
     /// Whoever runs as a primary was never stopped.
     NeverStopped,
+    /// A promotion leaves the others their scores.
+    ScoresStay,
+    /// A right that the record gives is earned, whatever the node's files say.
+    VisitsCount,
+    /// A candidate that does not say its timeline counts for nothing.
+    UntoldIsNobody,
+    /// A primary by hand is stopped without a lock.
+    NoLockLeft,
     /// A stop is over as soon as it has begun.
     StopLies,
     /// A promotion is over as soon as it has begun.
@@ -82,7 +90,7 @@ pub enum Mutation {
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 36] = [
         Self::QuorumAlways,
         Self::QuorumRemembered,
         Self::LostIsDown,
@@ -113,6 +121,10 @@ impl Mutation {
         Self::MarkBelieved,
         Self::DeafAreFit,
         Self::NeverStopped,
+        Self::ScoresStay,
+        Self::VisitsCount,
+        Self::UntoldIsNobody,
+        Self::NoLockLeft,
         Self::StopLies,
         Self::PromoteLies,
     ];
@@ -151,6 +163,10 @@ impl Mutation {
             Self::MarkBelieved => "mark-believed",
             Self::DeafAreFit => "deaf-are-fit",
             Self::NeverStopped => "never-stopped",
+            Self::ScoresStay => "scores-stay",
+            Self::VisitsCount => "visits-count",
+            Self::UntoldIsNobody => "untold-is-nobody",
+            Self::NoLockLeft => "no-lock-left",
             Self::StopLies => "stop-lies",
             Self::PromoteLies => "promote-lies",
         }
@@ -186,6 +202,16 @@ impl Mutation {
         }
         if matches!(self, Self::NeverStopped) {
             options.scope = options.scope.with(Part::Hands);
+        }
+        if matches!(self, Self::ScoresStay | Self::VisitsCount | Self::UntoldIsNobody) {
+            options.scope = Scope::BESIDE;
+        }
+        if matches!(self, Self::VisitsCount) {
+            (options.mode, options.hosts, options.ignore_quorum) =
+                (ReplicationMode::Sync, 3, false);
+        }
+        if matches!(self, Self::NoLockLeft) {
+            options.scope = options.scope.with(Part::Nodes).with(Part::Hands);
         }
         if matches!(self, Self::MajorityAlways) {
             (options.mode, options.hosts) = (ReplicationMode::Sync, 2);
@@ -230,6 +256,14 @@ impl Mutation {
             Self::MarkBelieved => "a record that was restored does not depose the last primary",
             Self::DeafAreFit => "a server that cannot be asked may lack what others have",
             Self::NeverStopped => "... but does whoever was stopped, and started by hand",
+            Self::ScoresStay => {
+                "beside the shell agent: a promotion takes the scores of all others"
+            }
+            Self::VisitsCount => "... what stays on its own timeline has followed nobody",
+            Self::UntoldIsNobody => {
+                "... and its last primary comes first, though it does not say its timeline"
+            }
+            Self::NoLockLeft => "a primary by hand is stopped with a lock",
             Self::StopLies => "a stop ends when the server is gone",
             Self::PromoteLies => "a promotion ends when the server accepts writes",
         }

@@ -6,12 +6,15 @@ use pgsql_ha::model::instance::ControlState;
 use pgsql_ha::model::node::NodeName;
 use pgsql_ha::model::policy::SyncAvailability;
 use pgsql_ha::model::settings::{Rejoin, ReplicationMode, Settings};
+use pgsql_ha::model::status::DataStatus;
 use pgsql_ha::model::sync_names::SyncMethod;
 
 use crate::disk::Disk;
 use crate::invariants::serves;
 use crate::options::Options;
+use crate::postgres::Phase;
 use crate::scope::Part;
+use crate::shell;
 use crate::starts;
 use crate::world::{HostId, World};
 
@@ -35,6 +38,10 @@ pub fn prepare(world: &mut World) {
     let old = world.options.scope.has(Part::Old);
     for disk in world.hosts.iter_mut().map(|host| &mut host.disk) {
         (disk.archives, disk.reloads_conninfo) = (archives, !old);
+    }
+    if world.options.scope.has(Part::Shell) {
+        let all = world.ids().filter(|_| world.chance.bool()).collect::<Vec<_>>();
+        all.into_iter().for_each(|id| change_agent(world, id));
     }
     if world.options.scope.has(Part::Nodes)
         && let Some(last) = world.hosts.last_mut()
@@ -126,6 +133,25 @@ pub fn change(world: &mut World) {
     });
 }
 
+/// Puts this agent into the place of the shell agent on a host, or the shell agent into this one's, under whatever runs.
+pub fn change_agent(world: &mut World, id: HostId) {
+    let host = &world.hosts[id];
+    // Nobody goes back to the shell agent before the standby follows the primary: it would leave it where it is.
+    if host.agent.is_some() || !host.shell && host.server.stays {
+        return;
+    }
+    let leads = world.hosts[id].server.phase == Phase::Primary;
+    let host = &mut world.hosts[id];
+    host.shell = !host.shell;
+    host.vouched = !host.shell && !leads;
+    if leads && host.shell {
+        shell::takes_over(world);
+    }
+    let host = &world.hosts[id];
+    let what = if host.shell { "the shell agent" } else { "this agent" };
+    world.trace(|| format!("{} has {what}", world.hosts[id].name));
+}
+
 /// Lets a host join the cluster: with a copy of the primary, or with data from long ago.
 pub fn join(world: &mut World) {
     // Nobody adds a host while another is away.
@@ -167,11 +193,15 @@ pub fn copy(world: &mut World, from: HostId, to: HostId) {
 /// Makes new copies of what cannot be used any more, as the log tells the operator to.
 pub fn renew(world: &mut World) {
     remove_locks(world);
+    record_latest(world);
     list_all(world);
     let Some(primary) = world.ids().find(|id| serves(world, *id)) else { return };
     let idle = |id: &HostId| {
         let host = &world.hosts[*id];
-        host.on && host.agent.is_none() && !host.server.runs() && host.disk.rewinding
+        // The shell agent refuses whatever has a lock, and leaves data behind of which nothing can be proven.
+        let held = world.options.scope.has(Part::Shell) && host.known.held;
+        let refused = host.disk.rewinding || held;
+        host.on && host.agent.is_none() && !host.server.runs() && refused
     };
     for id in world.ids().filter(idle).collect::<Vec<_>>() {
         world.trace(|| format!("{} gets a new copy", world.hosts[id].name));
@@ -200,10 +230,41 @@ fn list_all(world: &mut World) {
 fn remove_locks(world: &mut World) {
     for id in world.ids() {
         let off = world.versions[world.hosts[id].version].rejoin == Rejoin::Off;
+        let off = off || world.hosts[id].shell && !world.hosts[id].disk.rewinding;
         if off && world.hosts[id].known.held && starts::diverged(world, id).is_none() {
             world.trace(|| format!("the operator removes the lock of {}", world.hosts[id].name));
             world.hosts[id].disk.lock = None;
         }
+    }
+}
+
+/// Where the shell agent has left nobody with a right who runs, who knows whose data are the latest puts that on record.
+fn record_latest(world: &mut World) {
+    let primary = world.ids().any(|id| serves(world, id));
+    if primary || !world.options.scope.has(Part::Shell) {
+        return;
+    }
+    let furthest = |id: &HostId| {
+        let wal = &world.hosts[*id].disk.wal;
+        (wal.timeline(), wal.len())
+    };
+    let last = world.last_promotion.map(|(last, ..)| last).or(world.ids().max_by_key(furthest));
+    let Some(last) = last.filter(|last| world.hosts[*last].agent.is_none()) else { return };
+    let asynchronous = world.versions[world.hosts[last].version].rep_mode == ReplicationMode::Async;
+    let record = &world.hosts[last].cib.nodes;
+    let fit = |id: HostId| match &record[id].data_status {
+        Some(DataStatus::Latest | DataStatus::StreamingSync) => true,
+        Some(DataStatus::StreamingAsync) => asynchronous,
+        Some(_) | None => false,
+    };
+    if world.ids().any(|id| fit(id) && world.hosts[id].server.runs()) {
+        return;
+    }
+    world.trace(|| format!("{} is put on record as the latest", world.hosts[last].name));
+    world.hosts[last].disk.lock = None;
+    for host in &mut world.hosts {
+        host.epoch += 1;
+        host.cib.nodes[last].data_status = Some(DataStatus::Latest);
     }
 }
 

@@ -4,7 +4,7 @@ use pgsql_ha::model::settings::ReplicationMode;
 use pgsql_ha::model::sync_names::SyncMethod;
 
 use crate::mutation::Mutation;
-use crate::scope::Scope;
+use crate::scope::{Part, Scope};
 
 /// Everything that makes one run.
 #[derive(Debug, Clone, Copy)]
@@ -59,6 +59,15 @@ impl Options {
             mutation: None,
             trace: false,
         }
+    }
+
+    /// Beside the shell agent nothing is asked for that it does not know.
+    #[must_use]
+    pub const fn settled(mut self) -> Self {
+        if self.scope.has(Part::Shell) {
+            (self.sync_method, self.sync_standbys, self.strict) = (SyncMethod::First, 1, false);
+        }
+        self
     }
 
     /// Returns the command that runs this again, and says what happens.

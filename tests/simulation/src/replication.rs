@@ -140,7 +140,10 @@ fn send(world: &mut World, connection: &mut Connection) {
     let (down, up) = two(&mut world.hosts, standby, upstream);
     if down.disk.wal.disagrees(&up.disk.wal) {
         let names = format!("{} streams from {}", down.name, up.name);
-        invariants::broken(world, Rule::NothingDivergedStreams, names);
+        // Two promotions by the shell agent may have the same number, and it compares nothing.
+        if !world.record_in_doubt {
+            invariants::broken(world, Rule::NothingDivergedStreams, names);
+        }
         return;
     }
     let batch = if world.chance.u8(..6) == 0 { 0 } else { world.chance.usize(1..40) };

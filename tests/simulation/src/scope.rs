@@ -38,11 +38,13 @@ pub enum Part {
     Restart,
     /// Sessions that lock the catalog, so that nobody can log in, on the standbys either.
     Locked,
+    /// Hosts that run the shell agent, and change over, there and back, at any time.
+    Shell,
 }
 
 impl Part {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Outsider,
         Self::Forgotten,
         Self::Nodes,
@@ -58,6 +60,7 @@ impl Part {
         Self::Old,
         Self::Restart,
         Self::Locked,
+        Self::Shell,
     ];
 
     /// Those that a seed may draw.
@@ -74,6 +77,9 @@ impl Part {
         Self::Hands,
         Self::Records,
     ];
+
+    /// Those that go with the shell agent.
+    const BESIDE: [Self; 3] = [Self::Forgotten, Self::Unasked, Self::Early];
 
     /// Returns its name on the command line.
     #[must_use]
@@ -94,6 +100,7 @@ impl Part {
             Self::Old => "old",
             Self::Restart => "restart",
             Self::Locked => "locked",
+            Self::Shell => "shell",
         }
     }
 
@@ -113,13 +120,19 @@ impl Scope {
         self.0 & part.bit() != 0
     }
 
+    /// The shell agent beside this one.
+    pub const BESIDE: Self = Self(Part::Shell.bit() | Part::Proof.bit());
+
     /// Adds a part, and what it makes no sense without.
     #[must_use]
     pub const fn with(self, part: Part) -> Self {
         let needed = match part {
-            Part::Unasked | Part::Archive | Part::Hands | Part::Records | Part::Promotion => {
-                Part::Proof.bit()
-            }
+            Part::Unasked
+            | Part::Archive
+            | Part::Hands
+            | Part::Records
+            | Part::Promotion
+            | Part::Shell => Part::Proof.bit(),
             Part::Outsider
             | Part::Forgotten
             | Part::Nodes
@@ -134,10 +147,16 @@ impl Scope {
         Self(self.0 | part.bit() | needed)
     }
 
-    /// Lets chance decide which of the parts that a seed may draw are there.
+    /// Lets chance decide which of the parts that a seed may draw are there. Who has the shell agent beside changes nothing
+    /// else meanwhile.
     #[must_use]
     pub fn drawn(chance: &mut fastrand::Rng) -> Self {
-        Self::some_of(&Part::DRAWN, chance)
+        let drawn = Self::some_of(&Part::DRAWN, chance);
+        if chance.u8(..8) != 0 {
+            return drawn;
+        }
+        let beside = Part::BESIDE.into_iter().filter(|part| drawn.has(*part));
+        beside.fold(Self::BESIDE, Self::with)
     }
 
     /// Lets chance decide about all parts.

@@ -16,7 +16,7 @@ const ASKING: Tick = 70;
 
 /// Tells whether a node has WAL that the last primary has not.
 pub fn diverged(world: &World, id: HostId) -> Option<HostId> {
-    let (last, ..) = world.last_promotion.filter(|_| !is_loose(world))?;
+    let (last, ..) = world.last_promotion.filter(|_| !is_loose(world) && !world.record_in_doubt)?;
     let own = &world.hosts[id].disk.wal;
     (last != id && !own.is_prefix_of(&world.hosts[last].disk.wal)).then_some(last)
 }

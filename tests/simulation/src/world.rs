@@ -25,6 +25,7 @@ use crate::postgres::{self, Event, Phase, Server};
 use crate::replication::{self, Connection};
 use crate::scope::Part;
 use crate::settings;
+use crate::shell;
 
 /// The number of a host, from 0.
 pub type HostId = usize;
@@ -39,6 +40,12 @@ pub const TICK_MS: u64 = 100;
 pub struct Host {
     pub name: NodeName,
     pub on: bool,
+    /// It runs the shell agent.
+    pub shell: bool,
+    /// What its server acknowledges is promised: this agent's monitor has seen the primary since the shell agent left.
+    pub vouched: bool,
+    /// It had a lock before the last promotion that was begun here.
+    pub had_lock: bool,
     /// Corosync's list of nodes has it.
     pub joined: bool,
     /// The cluster information base has a `<node>` for it.
@@ -100,6 +107,10 @@ pub struct World {
     pub last_promotion: Option<(HostId, u32, usize)>,
     /// When the first one was.
     pub first_promotion: Option<Tick>,
+    /// How long the last primary has served in touch with most hosts, and whether the shell agent promoted it.
+    pub last_reign: (Tick, bool),
+    /// The shell agent has promoted in a partition that had lost the others, and written a record of its own there.
+    pub record_in_doubt: bool,
     /// No node may be promoted for the operator's sake until then.
     pub moved_away: Option<(HostId, Tick)>,
     pub violation: Option<Violation>,
@@ -117,6 +128,9 @@ impl World {
         let host = |name: &NodeName| Host {
             name: name.clone(),
             on: true,
+            shell: false,
+            vouched: true,
+            had_lock: false,
             joined: true,
             listed: true,
             version: 0,
@@ -159,6 +173,8 @@ impl World {
             next_id: 0,
             last_promotion: None,
             first_promotion: None,
+            last_reign: (0, false),
+            record_in_doubt: false,
             moved_away: None,
             violation: None,
             actions: 0,
@@ -188,6 +204,7 @@ impl World {
         faults::strike(self);
         network::regroup(self);
         self.servers();
+        shell::reign(self);
         archive::fill(self);
         replication::flow(self);
         clients::write(self);
@@ -224,14 +241,22 @@ impl World {
             }
             match event {
                 Some(Event::Promoted { .. }) if self.hosts[id].rogue => {}
+                Some(Event::Promoted { .. }) if !shell::counts(self, id) => {
+                    archive::promoted(self, id);
+                    self.record_in_doubt = true;
+                }
                 Some(Event::Promoted { id: record, place }) if hands::promoted(self, id) => {
                     archive::promoted(self, id);
                     self.last_promotion = Some((id, record, place));
                 }
                 Some(Event::Promoted { id: record, place }) => {
                     invariants::at_promotion(self, id, record, place);
+                    if self.hosts[id].shell {
+                        shell::takes_over(self);
+                    }
                     archive::promoted(self, id);
                     self.promotions += 1;
+                    self.last_reign = (0, self.hosts[id].shell);
                     self.first_promotion.get_or_insert(self.now);
                     self.last_promotion = Some((id, record, place));
                 }
