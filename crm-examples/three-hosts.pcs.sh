@@ -5,7 +5,7 @@
 # Load it with:  sh crm-examples/three-hosts.pcs.sh   (as root, on one host of the running cluster)
 # Put your own in:  host names (node_list and the fence devices), addresses and nic, the paths of PostgreSQL,
 #   repuser, and the fence agent: fence_testbed is the tests' own, take the one that reaches your power switches.
-# rejoin=rewind brings an old primary back by itself whatever it has written: it needs wal_log_hints=on or data checksums,
+# rejoin=rewind brings an old primary back by itself whatever it has written: it needs wal_log_hints=on or checksums,
 #   and the grant for repuser that README names. Without them the start of diverged data is refused with the reason.
 set -eu
 

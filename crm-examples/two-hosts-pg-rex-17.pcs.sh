@@ -4,7 +4,7 @@
 # Load it with:  sh crm-examples/two-hosts-pg-rex-17.pcs.sh   (as root, on one host of the running cluster)
 # Put your own in:  host names, addresses and nic, the paths of PostgreSQL, repuser, host_list of ping (your gateway),
 #   and the fence agent: fence_testbed is the tests' own. Corosync needs `two_node: 1`.
-# rejoin=rewind brings an old primary back by itself whatever it has written: it needs wal_log_hints=on or data checksums,
+# rejoin=rewind brings an old primary back by itself whatever it has written: it needs wal_log_hints=on or checksums,
 #   and the grant for repuser that README names. Without them the start of diverged data is refused with the reason.
 # Left out: storage-mon, which watches named disks (and, with it, node-health-strategy=only-green). Add it as the clone
 #   ping-clone is added, with `or not_defined #health-storage-mon` in the rule of pgsql-clone.
