@@ -7,17 +7,15 @@ use std::time::Duration;
 
 use log::{debug, error, info, warn};
 
-use crate::decide::decide;
+use crate::engine::{Engine, Next, Request};
 use crate::execute::execute;
 use crate::facts;
 use crate::model::action::Action;
 use crate::model::exit_reason::{BYTES_MAX, shortened, wrong_parameter};
-use crate::model::instance::Answer;
 use crate::model::node::NodeName;
-use crate::model::observation::{ActionTime, Attempt, Observation, Taken};
 use crate::model::settings::Settings;
 use crate::model::step::Step;
-use crate::model::verdict::{Failure, Outcome, Reason, Verdict};
+use crate::model::verdict::{Outcome, Reason};
 use crate::observe::Observer;
 use crate::ocf::environment::Environment;
 use crate::ocf::exit_code::{ExitCode, of_outcome};
@@ -41,18 +39,12 @@ const LOOK_AGAIN: Duration = Duration::from_millis(30);
 /// How long it waits before it tries a failed step again.
 const TRY_AGAIN: Duration = Duration::from_millis(250);
 
-/// The least time for a fair question: asked later than this before the deadline, a server that has answered
-/// already would be called silent for our own haste.
-const FAIR_QUESTION: Duration = Duration::from_secs(1);
-
-/// More steps than any action needs: an action that takes them is going round in circles.
-const STEPS_MAX: usize = 500;
-
 /// Runs one action to its end and returns the exit code.
 #[must_use]
 pub fn run(action: Action, environment: &Environment) -> ExitCode {
     // Before anything that may be slow: user names may come from a directory server.
-    let clock = Clock::start(environment.timeout().unwrap_or(action.advised_timeout()));
+    let timeout = environment.timeout().unwrap_or(action.advised_timeout());
+    let clock = Clock::start(timeout);
     Log::new(environment, "pgsql").install();
     let (settings, mut faults) = settings::parse(environment);
     // Stop and monitor do not depend on a configuration that may be gone with its file system.
@@ -77,8 +69,8 @@ pub fn run(action: Action, environment: &Environment) -> ExitCode {
     if action == Action::ValidateAll {
         return ExitCode::Success;
     }
-    match prepare(action, settings, &faults, environment, clock) {
-        Ok((world, observer)) => conclude(action, &drive(action, world, observer)),
+    match prepare(action, settings, &faults, environment, (timeout, clock)) {
+        Ok((world, engine)) => conclude(action, &drive(world, engine)),
         Err(code) => code,
     }
 }
@@ -90,8 +82,8 @@ fn prepare(
     mut settings: Settings,
     faults: &[Fault],
     environment: &Environment,
-    clock: Clock,
-) -> Result<(World, Observer), ExitCode> {
+    (timeout, clock): (Duration, Clock),
+) -> Result<(World, Engine), ExitCode> {
     let user = match User::lookup(&settings.pgdba) {
         Ok(Some(user)) => user,
         Ok(None) => return Err(without_user(action, &settings)),
@@ -111,10 +103,14 @@ fn prepare(
     }
     let tools = Tools::new(environment.sbin_dir());
     let local = local_node(&settings, environment, &tools, &clock);
-    let probe = environment.is_probe(action);
-    let of_standby = environment.is_of_standby(action);
-    let notification = notification::parse(environment);
-    let observer = Observer::new(action, &settings, notification, probe, of_standby);
+    let request = Request {
+        action,
+        notification: notification::parse(environment),
+        probe: environment.is_probe(action),
+        of_standby: environment.is_of_standby(action),
+        timeout,
+    };
+    let engine = Engine::new(request, &settings);
     let world = World {
         retry_is_free: facts::server_setting(&settings, &user, "wal_retrieve_retry_interval")
             .is_none(),
@@ -127,7 +123,7 @@ fn prepare(
         user,
         settings,
     };
-    Ok((world, observer))
+    Ok((world, engine))
 }
 
 /// Lets a server that runs say itself which port it has when the parameter does not say it: the
@@ -181,77 +177,30 @@ fn local_node(
 }
 
 /// Observes, decides and executes until the action is done or its time is over.
-fn drive(action: Action, mut world: World, mut observer: Observer) -> Outcome {
-    let mut taken = Taken::default();
+fn drive(mut world: World, mut engine: Engine) -> Outcome {
+    let mut observer = Observer::default();
     let mut waiting_for: Option<Reason> = None;
     loop {
-        let seen = observer.observe(&mut world, &taken);
-        match decide(action, &world.settings, &seen) {
-            Verdict::Done(outcome) => return outcome,
-            Verdict::Do(step) => {
-                if let Some(outcome) = given_up(action, &world.settings, &seen, &step) {
-                    return outcome;
-                }
-                observer.forget_after(&step);
-                take(&mut world, &mut taken, &seen, step);
-            }
-            Verdict::Wait(reason) => {
-                if seen.time.remaining.is_zero() {
-                    return Outcome::Failed(Failure::Deadline(Box::new(reason)));
-                }
+        let seen = observer.observe(&mut world, &mut engine);
+        match engine.next(&world.settings, seen) {
+            Next::End(outcome) => return outcome,
+            Next::Take(step) => take(&mut world, &mut engine, step),
+            Next::Wait(reason) => {
                 if waiting_for.as_ref() != Some(&reason) {
                     debug!("{reason}. Waiting...");
                 }
-                observer.forget(&reason);
                 waiting_for = Some(reason);
                 pause(LOOK_AGAIN);
             }
         }
-        if action == Action::Monitor
-            && world.clock.remaining() <= world.clock.share(FAIR_QUESTION)
-            && let Some(outcome) = at_the_end(action, &world.settings, &seen)
-        {
+        if let Some(outcome) = engine.out_of_time(&world.settings, world.clock.elapsed()) {
             return outcome;
         }
     }
 }
 
-/// Returns how an action ends that has seen this and has no time left, if that is for it to say.
-fn at_the_end(action: Action, settings: &Settings, seen: &Observation) -> Option<Outcome> {
-    let answered = matches!(seen.instance.answer, Answer::Primary(_) | Answer::Standby(_));
-    let time = ActionTime { remaining: Duration::ZERO, ..seen.time };
-    match decide(action, settings, &Observation { time, ..seen.clone() }) {
-        Verdict::Done(outcome) if answered => Some(outcome),
-        Verdict::Done(_) | Verdict::Do(_) | Verdict::Wait(_) => None,
-    }
-}
-
-/// Tells whether a step is not to be taken any more: the time is over, or the action circles.
-fn given_up(
-    action: Action,
-    settings: &Settings,
-    seen: &Observation,
-    step: &Step,
-) -> Option<Outcome> {
-    let error = seen.taken.last(step).and_then(|attempt| attempt.error.clone());
-    if seen.time.remaining.is_zero() {
-        let failure = match error {
-            Some(error) => Failure::StepFailed(Box::new(step.clone()), error),
-            None => Failure::Deadline(Box::new(Reason::Retry(step.purpose().to_owned()))),
-        };
-        return Some(Outcome::Failed(failure));
-    }
-    if seen.taken.0.len() < STEPS_MAX {
-        return None;
-    }
-    let bookkeeping = (action == Action::Monitor).then(|| at_the_end(action, settings, seen));
-    bookkeeping.flatten().or_else(|| {
-        let error = error.unwrap_or_else(|| "too many steps".to_owned());
-        Some(Outcome::Failed(Failure::StepFailed(Box::new(step.clone()), error)))
-    })
-}
-
-fn take(world: &mut World, taken: &mut Taken, seen: &Observation, step: Step) {
+fn take(world: &mut World, engine: &mut Engine, step: Step) {
+    let Some(seen) = engine.last() else { return };
     if seen.taken.last(&step).is_some_and(|attempt| attempt.error.is_some()) {
         pause(TRY_AGAIN.min(seen.time.remaining));
     }
@@ -259,7 +208,7 @@ fn take(world: &mut World, taken: &mut Taken, seen: &Observation, step: Step) {
     if let Some(error) = &error {
         warn!("{}: {error}", step.purpose());
     }
-    taken.0.push(Attempt { step, ended: world.clock.elapsed(), error });
+    engine.ended(step, world.clock.elapsed(), error);
 }
 
 fn conclude(action: Action, outcome: &Outcome) -> ExitCode {

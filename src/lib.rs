@@ -9,15 +9,16 @@
 //! Modules use each other only downwards (`tests/it/layering.rs` checks it):
 //!
 //! ```text
-//! main ▶ cli ▶ agent ▶ observe, decide, execute, facts, ocf, world
-//! observe, execute ▶ world ▶ postgres, pacemaker, model
-//! decide ▶ model                          postgres, pacemaker ▶ system, model
+//! main ▶ cli ▶ agent ▶ engine, observe, execute, facts, ocf, world
+//! observe, execute ▶ world ▶ postgres, pacemaker, model      observe ▶ engine
+//! engine ▶ decide ▶ model                 postgres, pacemaker ▶ system, model
 //! ocf ▶ model                             system, model ▶ std
 //! ```
 
 pub mod agent;
 pub mod cli;
 pub mod decide;
+pub mod engine;
 pub mod execute;
 pub mod facts;
 pub mod model;

@@ -5,6 +5,7 @@
 use std::time::{Duration, Instant};
 
 use crate::model::node::NodeName;
+use crate::model::observation::ActionTime;
 use crate::model::recovery_timeline::RecoveryTimeline;
 use crate::model::settings::Settings;
 use crate::pacemaker::Tools;
@@ -13,12 +14,6 @@ use crate::postgres::session::Session;
 use crate::postgres::standby::{self, Standby};
 use crate::postgres::version::Version;
 use crate::system::identity::User;
-
-/// What a question to a standby gets at most.
-const QUESTION_TO_STANDBY: Duration = Duration::from_secs(10);
-
-/// What a question gets that is asked right before the deadline: half of the smallest margin.
-const LAST_QUESTION: Duration = Duration::from_millis(250);
 
 /// The action's time: when it began, and by when it must have answered.
 #[derive(Debug, Clone, Copy)]
@@ -31,34 +26,16 @@ pub struct Clock {
 
 impl Clock {
     /// Starts the clock of an action with this operation timeout.
-    ///
-    /// The margin is a tenth of the timeout, at least half a second and at most five.
     #[must_use]
     pub fn start(timeout: Duration) -> Self {
         let began = Instant::now();
-        let margin = (timeout / 10).clamp(Duration::from_millis(500), Duration::from_secs(5));
-        Self { began, deadline: began + timeout.saturating_sub(margin) }
+        Self { began, deadline: began + ActionTime::budget(timeout) }
     }
 
     /// Returns the earlier of the deadline and a moment from now.
     #[must_use]
     pub fn within(&self, limit: Duration) -> Instant {
         self.deadline.min(Instant::now() + limit)
-    }
-
-    /// Returns by when a question to the server must be answered: the deadline, but never at once, or
-    /// our own haste would pass for the server's silence. The moment is part of the margin.
-    #[must_use]
-    pub fn of_question(&self) -> Instant {
-        self.deadline.max(Instant::now() + LAST_QUESTION)
-    }
-
-    /// Returns by when a question to a standby must be answered before it is looked at from outside: what is done for
-    /// one that does not answer takes time, too.
-    #[must_use]
-    pub fn of_question_to_standby(&self) -> Instant {
-        let most = (self.remaining() * 2 / 3).clamp(LAST_QUESTION, QUESTION_TO_STANDBY);
-        self.of_question().min(Instant::now() + most)
     }
 
     /// Returns at most a tenth of the action's time: what a single word with the cluster may take.
@@ -122,19 +99,5 @@ impl World {
             recovers_to: RecoveryTimeline::Latest,
             retry_is_free: self.retry_is_free,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_question_gets_a_moment_even_at_the_end() {
-        let asked = Instant::now();
-        let over = Clock { began: asked, deadline: asked };
-        assert!(over.of_question() >= asked + LAST_QUESTION);
-        let early = Clock { began: asked, deadline: asked + Duration::from_secs(3600) };
-        assert_eq!(early.of_question(), early.deadline);
     }
 }

@@ -19,6 +19,16 @@ pub struct ActionTime {
     pub remaining: Duration,
 }
 
+impl ActionTime {
+    /// Returns how long an action may take: the operation's timeout less a margin for a proper answer, which is a tenth of
+    /// the timeout, at least half a second and at most five.
+    #[must_use]
+    pub fn budget(timeout: Duration) -> Duration {
+        let margin = (timeout / 10).clamp(Duration::from_millis(500), Duration::from_secs(5));
+        timeout.saturating_sub(margin)
+    }
+}
+
 /// A step that was tried in this action.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {

@@ -2,44 +2,43 @@
 
 use log::debug;
 
-use super::{CLUSTER_PATIENCE, Observer};
+use super::CLUSTER_PATIENCE;
+use crate::engine::Engine;
 use crate::model::cluster::{Cluster, ClusterNode, Membership};
 use crate::model::settings::Settings;
 use crate::model::status::DataStatus;
 use crate::pacemaker::attribute::Attribute;
 use crate::world::World;
 
-impl Observer {
-    /// Adds it.
-    pub(super) fn completed(&self, world: &World, mut cluster: Cluster) -> Cluster {
-        let deadline = world.clock.within(world.clock.share(CLUSTER_PATIENCE));
-        if self.quorum_in_doubt {
-            cluster.quorum &= world.tools.has_quorum(deadline).unwrap_or(false);
-        }
-        if rests_on_votes(&world.settings, &cluster) {
-            match world.tools.votes(world.settings.node_list.len(), deadline) {
-                Ok(votes) => {
-                    cluster.quorum &= votes.quorate;
-                    cluster.quorum_rule = votes.rule;
-                }
-                Err(error) => debug!("Corosync does not tell its votes: {error}"),
-            }
-        }
-        if !self.needs.positions {
-            return cluster;
-        }
-        let resource = &world.settings.resource;
-        match world.tools.query_attribute(resource, Attribute::WalPosition, deadline) {
-            Ok(answers) => {
-                for node in &mut cluster.nodes {
-                    let answer = answers.iter().find(|(name, _)| *name == node.name);
-                    node.publish(answer.and_then(|(_, value)| value.parse().ok()));
-                }
-            }
-            Err(error) => debug!("the attribute daemon does not answer: {error}"),
-        }
-        cluster
+/// Adds it.
+pub(super) fn completed(world: &World, engine: &Engine, mut cluster: Cluster) -> Cluster {
+    let deadline = world.clock.within(world.clock.share(CLUSTER_PATIENCE));
+    if engine.doubts_quorum() {
+        cluster.quorum &= world.tools.has_quorum(deadline).unwrap_or(false);
     }
+    if rests_on_votes(&world.settings, &cluster) {
+        match world.tools.votes(world.settings.node_list.len(), deadline) {
+            Ok(votes) => {
+                cluster.quorum &= votes.quorate;
+                cluster.quorum_rule = votes.rule;
+            }
+            Err(error) => debug!("Corosync does not tell its votes: {error}"),
+        }
+    }
+    if !engine.needs().positions {
+        return cluster;
+    }
+    let resource = &world.settings.resource;
+    match world.tools.query_attribute(resource, Attribute::WalPosition, deadline) {
+        Ok(answers) => {
+            for node in &mut cluster.nodes {
+                let answer = answers.iter().find(|(name, _)| *name == node.name);
+                node.publish(answer.and_then(|(_, value)| value.parse().ok()));
+            }
+        }
+        Err(error) => debug!("the attribute daemon does not answer: {error}"),
+    }
+    cluster
 }
 
 /// Tells whether something may rest on what quorum means. While all who could be promoted are here, nothing does,

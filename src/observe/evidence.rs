@@ -1,8 +1,8 @@
 //! What a returning node has to know: its own data, and the history of the primary.
 //!
-//! Read only when a start, or the monitor of data that is unproven, asks for it. Nothing is compared here.
+//! Read only when a start, or the monitor of data that is unproven, asks for it (`engine`). Nothing is compared here.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::model::action::Action;
 use crate::model::instance::{Answer, Files, Instance, StandbyReport};
@@ -14,66 +14,27 @@ use crate::postgres::standby::Standby;
 use crate::postgres::{backup_label, control_data, remote, wal_directory, wal_end};
 use crate::world::World;
 
-/// How soon a primary that did not answer is asked again.
-const ASK_AGAIN: Duration = Duration::from_secs(1);
-
 /// How long each of its addresses is asked. A server that can be reached answers within a fraction of it.
 const QUESTION: Duration = Duration::from_secs(2);
 
-/// Reads both sides, and again when a decision finds that it is not enough.
-#[derive(Debug, Default)]
-pub struct Inquiry {
-    primary: Option<NodeName>,
-    not_enough: bool,
-    asked: Option<Instant>,
-    evidence: Option<Evidence>,
-}
-
-impl Inquiry {
-    /// Remembers that a decision waits for more than is known of this primary.
-    pub fn want(&mut self, primary: &NodeName) {
-        if self.primary.as_ref() != Some(primary) {
-            *self = Self { primary: Some(primary.clone()), ..Self::default() };
-        }
-        self.not_enough = true;
-    }
-
-    /// Forgets what was read: a step has changed it.
-    pub fn forget(&mut self) {
-        self.evidence = None;
-    }
-
-    /// Tells whether the next look asks the primary once more.
-    #[must_use]
-    pub fn is_due(&self) -> bool {
-        self.not_enough && self.asked.is_some_and(|asked| asked.elapsed() >= ASK_AGAIN)
-    }
-
-    /// Returns what is known, after asking what is due.
-    pub fn look(
-        &mut self,
-        world: &World,
-        action: Action,
-        instance: &Instance,
-        files: &Files,
-    ) -> Option<Evidence> {
-        let primary = self.primary.as_ref()?;
-        if self.evidence.is_none() || self.is_due() {
-            let theirs = ask(world, primary, action);
-            let own = match &instance.answer {
-                Answer::Standby(report) => running_data(world, report, files),
-                Answer::Primary(_)
-                | Answer::NotAsked
-                | Answer::Refused(_)
-                | Answer::Silent(_)
-                | Answer::MonitorSqlFailed(_) => own_data(world, theirs.as_ref().ok()),
-            };
-            self.evidence = Some(Evidence { own, primary: theirs });
-            self.asked = Some(Instant::now());
-            self.not_enough = false;
-        }
-        self.evidence.clone()
-    }
+/// Reads both sides.
+pub(super) fn evidence(
+    world: &World,
+    action: Action,
+    primary: &NodeName,
+    instance: &Instance,
+    files: &Files,
+) -> Evidence {
+    let theirs = ask(world, primary, action);
+    let own = match &instance.answer {
+        Answer::Standby(report) => running_data(world, report, files),
+        Answer::Primary(_)
+        | Answer::NotAsked
+        | Answer::Refused(_)
+        | Answer::Silent(_)
+        | Answer::MonitorSqlFailed(_) => own_data(world, theirs.as_ref().ok()),
+    };
+    Evidence { own, primary: theirs }
 }
 
 fn own_data(world: &World, primary: Option<&PrimaryData>) -> Result<OwnData, String> {

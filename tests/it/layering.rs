@@ -8,14 +8,14 @@ use std::fs;
 use crate::source::{self, ROOT, Source};
 
 /// Which modules a module may use.
-const ARROWS: [(&str, &[&str]); 13] = [
+const ARROWS: [(&str, &[&str]); 14] = [
     ("main", &["cli"]),
     ("cli", &["agent", "ocf", "model"]),
     (
         "agent",
         &[
+            "engine",
             "observe",
-            "decide",
             "execute",
             "facts",
             "ocf",
@@ -26,10 +26,11 @@ const ARROWS: [(&str, &[&str]); 13] = [
             "system",
         ],
     ),
-    ("observe", &["world", "postgres", "pacemaker", "model"]),
+    ("observe", &["engine", "world", "postgres", "pacemaker", "model"]),
     ("execute", &["world", "postgres", "pacemaker", "model"]),
     ("world", &["postgres", "pacemaker", "system", "model"]),
     ("facts", &["ocf", "postgres", "system", "model"]),
+    ("engine", &["decide", "model"]),
     ("decide", &["model"]),
     ("ocf", &["model"]),
     ("postgres", &["system", "model"]),

@@ -1,27 +1,21 @@
-//! The agent on a host: the loop of `pgsql_ha::agent`, one step at a time, with the world moving between
-//! any two of them.
+//! The agent on a host: its engine, one step at a time, with the world moving between any two of them.
 
 use std::time::Duration;
 
 use pgsql_ha::decide::decide;
+use pgsql_ha::engine::{Engine, Next, Request};
 use pgsql_ha::model::action::Action;
 use pgsql_ha::model::cluster::Cluster;
 use pgsql_ha::model::notification::Notification;
-use pgsql_ha::model::observation::{Attempt, Observation, Taken};
 use pgsql_ha::model::step::Step;
-use pgsql_ha::model::verdict::{Failure, Outcome, Reason, Verdict};
-use pgsql_ha::observe::Needs;
+use pgsql_ha::model::verdict::{Outcome, Reason, Verdict};
 
-use crate::inquiry::Inquiry;
 use crate::invariants;
 use crate::mutation::Mutation;
 use crate::observe::observe;
 use crate::shell::Script;
 use crate::world::{HostId, TICK_MS, Tick, World};
 use crate::{bend, execute, pacemaker, shell};
-
-/// More steps than any action needs, as in the agent's loop.
-const STEPS_MAX: usize = 500;
 
 /// An action that Pacemaker asked for.
 #[derive(Debug, Clone)]
@@ -39,20 +33,16 @@ pub struct Order {
 /// An action under way.
 pub struct Running {
     pub order: Order,
-    pub needs: Needs,
+    pub engine: Engine,
     pub began: Tick,
-    /// The snapshot, until it is forgotten.
-    pub cluster: Option<Result<Cluster, String>>,
-    pub quorum_in_doubt: bool,
-    pub taken: Taken,
+    /// What was read of the cluster last.
+    pub read: Option<Result<Cluster, String>>,
     /// The process waits for something, or is not given the processor, until then.
     pub blocked_until: Tick,
     /// A step that was decided and not yet taken.
     pub decided: Option<Step>,
     /// Until when a server that does not answer is waited for.
     pub asked_until: Option<Tick>,
-    /// What a returning node has to know.
-    pub inquiry: Inquiry,
     /// Since when it has waited for the primary's history.
     pub asks_since: Option<Tick>,
     /// Until when `pg_rewind` runs.
@@ -62,10 +52,14 @@ pub struct Running {
 }
 
 impl Running {
+    /// How long it has run.
+    pub const fn elapsed(&self, now: Tick) -> Duration {
+        Duration::from_millis((now - self.began) * TICK_MS)
+    }
+
     /// Ticks until the deadline: the timeout less a margin.
     pub fn remaining(&self, now: Tick) -> Tick {
-        let margin = (self.order.timeout / 10).clamp(5, 50);
-        (self.began + self.order.timeout).saturating_sub(margin).saturating_sub(now)
+        self.engine.time(self.elapsed(now)).remaining.as_millis() as Tick / TICK_MS
     }
 }
 
@@ -107,7 +101,14 @@ fn begin(world: &mut World, id: HostId) {
     }
     let Some(order) = world.hosts[id].orders.pop_front() else { return };
     world.actions += 1;
-    let needs = Needs::of(order.action, &world.versions[order.version], &order.notification);
+    let request = Request {
+        action: order.action,
+        notification: order.notification.clone(),
+        probe: order.probe,
+        of_standby: order.of_standby,
+        timeout: Duration::from_millis(order.timeout * TICK_MS),
+    };
+    let engine = Engine::new(request, &world.versions[order.version]);
     world.trace(|| {
         let event = order.notification.event;
         format!(
@@ -123,15 +124,12 @@ fn begin(world: &mut World, id: HostId) {
     let script = world.hosts[id].shell.then(|| shell::script(world, id, &order));
     world.hosts[id].agent = Some(Running {
         order,
-        needs,
+        engine,
         began: world.now,
-        cluster: None,
-        quorum_in_doubt: false,
-        taken: Taken::default(),
+        read: None,
         blocked_until: 0,
         decided: None,
         asked_until: None,
-        inquiry: Inquiry::default(),
         asks_since: None,
         rewinds_until: None,
         script,
@@ -152,28 +150,30 @@ fn advance(world: &mut World, id: HostId, mut running: Running) -> Progress {
         take(world, id, &mut running, step);
         return Progress::Goes(Box::new(running));
     }
+    let asked = &world.versions[running.order.version];
+    let settings = bend::settings(world.options.mutation, &world.hosts[id].name, asked);
+    let settings = settings.into_owned();
+    if let Some(outcome) = running.engine.out_of_time(&settings, running.elapsed(world.now)) {
+        end(world, id, running, Some(outcome));
+        return Progress::Over;
+    }
     let Some(mut seen) = observe(world, id, &mut running) else {
         return Progress::Waits(Box::new(running));
     };
     if let Some(mutation) = world.options.mutation {
         bend::distort(mutation, &mut seen, running.order.action);
     }
-    let settings = bend::settings(
-        world.options.mutation,
-        &world.hosts[id].name,
-        &world.versions[running.order.version],
-    );
     let verdict = decide(running.order.action, &settings, &seen);
-    match bend::replace(world.options.mutation, &seen, running.order.action, verdict) {
-        Verdict::Done(outcome) => {
+    let verdict = bend::replace(world.options.mutation, &seen, running.order.action, verdict);
+    if let Verdict::Wait(Reason::HistoryOf(_) | Reason::CheckpointOf(_)) = verdict {
+        running.asks_since.get_or_insert(world.now);
+    }
+    match running.engine.follow(&settings, seen, verdict) {
+        Next::End(outcome) => {
             end(world, id, running, Some(outcome));
             Progress::Over
         }
-        Verdict::Do(step) => {
-            if let Some(outcome) = given_up(&seen, &step) {
-                end(world, id, running, Some(outcome));
-                return Progress::Over;
-            }
+        Next::Take(step) => {
             // Between a decision and its deed anything may happen.
             running.blocked_until = match world.chance.u8(..40) {
                 0 => world.now + world.chance.u64(1..25),
@@ -183,73 +183,22 @@ fn advance(world: &mut World, id: HostId, mut running: Running) -> Progress {
             running.decided = Some(step);
             Progress::Goes(Box::new(running))
         }
-        Verdict::Wait(reason) => {
-            if seen.time.remaining.is_zero() {
-                let outcome = Outcome::Failed(Failure::Deadline(Box::new(reason)));
-                end(world, id, running, Some(outcome));
-                return Progress::Over;
-            }
-            forget(&mut running, &reason, world.now);
+        Next::Wait(_) => {
             running.blocked_until = world.now + 1;
             Progress::Waits(Box::new(running))
         }
     }
 }
 
-/// Forgets what others may have changed while the action waited for this.
-fn forget(running: &mut Running, reason: &Reason, now: Tick) {
-    match reason {
-        Reason::Positions(_)
-        | Reason::RecordBinds(_)
-        | Reason::PrimaryWrites
-        | Reason::ClusterAnswers => {
-            running.cluster = None;
-        }
-        Reason::HistoryOf(primary) | Reason::CheckpointOf(primary) => {
-            running.inquiry.want(primary);
-            running.asks_since.get_or_insert(now);
-            if running.inquiry.is_due(now) {
-                running.cluster = None;
-            }
-        }
-        Reason::ServerStarts
-        | Reason::ServerAnswers
-        | Reason::ServerStops
-        | Reason::PromotionEnds
-        | Reason::ReloadTakesEffect
-        | Reason::StandbyCatchesUp(_)
-        | Reason::WalOfPeer(..)
-        | Reason::TimeToRewind
-        | Reason::Retry(_) => {}
-    }
-}
-
-fn given_up(seen: &Observation, step: &Step) -> Option<Outcome> {
-    let error = seen.taken.last(step).and_then(|attempt| attempt.error.clone());
-    if seen.time.remaining.is_zero() {
-        let failure = match error {
-            Some(error) => Failure::StepFailed(Box::new(step.clone()), error),
-            None => Failure::Deadline(Box::new(Reason::Retry(step.purpose().to_owned()))),
-        };
-        return Some(Outcome::Failed(failure));
-    }
-    (seen.taken.0.len() >= STEPS_MAX).then(|| {
-        Outcome::Failed(Failure::StepFailed(Box::new(step.clone()), "too many steps".into()))
-    })
-}
-
 fn take(world: &mut World, id: HostId, running: &mut Running, step: Step) {
-    if matches!(step, Step::RecoverAlone | Step::CheckpointPrimary(_)) {
-        running.inquiry.forget();
+    if step.changes_record()
+        && world.options.mutation == Some(Mutation::QuorumRemembered)
+        && let Some(read) = running.read.clone()
+    {
+        running.engine.hear_cluster(read);
     }
-    if matches!(step, Step::Rewind(..)) {
-        running.inquiry = Inquiry::default();
-    }
-    if step.changes_record() && world.options.mutation != Some(Mutation::QuorumRemembered) {
-        running.cluster = None;
-        running.quorum_in_doubt = true;
-    }
-    let skipped = bend::skips(world.options.mutation, running.order.action, &running.taken, &step);
+    let skipped =
+        bend::skips(world.options.mutation, running.order.action, running.engine.taken(), &step);
     let error = match skipped {
         true => None,
         false => execute::execute(world, id, running, &step).err(),
@@ -262,9 +211,8 @@ fn take(world: &mut World, id: HostId, running: &mut Running, step: Step) {
         let error = error.as_ref().map_or_else(String::new, |error| format!(": {error}"));
         format!("  {} {} {step:?}{error}", world.hosts[id].name, running.order.action.name())
     });
-    let ended =
-        Duration::from_millis((world.now.max(running.blocked_until) - running.began) * TICK_MS);
-    running.taken.0.push(Attempt { step, ended, error });
+    let ended = running.elapsed(world.now.max(running.blocked_until));
+    running.engine.ended(step, ended, error);
 }
 
 /// Ends an action; without an outcome it was killed.

@@ -14,66 +14,22 @@ use crate::scope::Part;
 use crate::wal::lsn;
 use crate::world::{HostId, Tick, World};
 
-/// How soon a primary that did not answer is asked again.
-const ASK_AGAIN: Tick = 10;
-
 /// How long a connection is tried to a host from which nothing comes back.
 const CONNECT: Tick = 20;
 
-/// What was read, and whether a decision waits for more.
-#[derive(Debug, Default)]
-pub struct Inquiry {
-    primary: Option<NodeName>,
-    not_enough: bool,
-    asked: Option<Tick>,
-    evidence: Option<Evidence>,
-}
-
-impl Inquiry {
-    /// Remembers that a decision waits for more than is known of this primary.
-    pub fn want(&mut self, primary: &NodeName) {
-        if self.primary.as_ref() != Some(primary) {
-            *self = Self { primary: Some(primary.clone()), ..Self::default() };
-        }
-        self.not_enough = true;
+/// Reads both sides; returns how long the question took as well.
+pub fn read(world: &mut World, id: HostId, primary: &NodeName, rejoin: Rejoin) -> (Evidence, Tick) {
+    let runs = world.hosts[id].server.phase == Phase::Standby;
+    if !world.options.scope.has(Part::Proof) && !runs {
+        let error = || "not modelled".to_owned();
+        return (Evidence { own: Err(error()), primary: Err(error()) }, 0);
     }
-
-    /// Forgets what was read: a step has changed it.
-    pub fn forget(&mut self) {
-        self.evidence = None;
-    }
-
-    /// Tells whether the next look asks the primary once more.
-    pub fn is_due(&self, now: Tick) -> bool {
-        self.not_enough && self.asked.is_some_and(|asked| now >= asked + ASK_AGAIN)
-    }
-
-    /// Returns what is known, after asking what is due, and how long the question took.
-    pub fn look(
-        &mut self,
-        world: &mut World,
-        id: HostId,
-        rejoin: Rejoin,
-    ) -> (Option<Evidence>, Tick) {
-        if !world.options.scope.has(Part::Proof) && world.hosts[id].server.phase != Phase::Standby {
-            let error = || "not modelled".to_owned();
-            return (Some(Evidence { own: Err(error()), primary: Err(error()) }), 0);
-        }
-        let Some(primary) = self.primary.clone() else { return (None, 0) };
-        let mut took = 0;
-        if self.evidence.is_none() || self.is_due(world.now) {
-            let theirs;
-            (theirs, took) = ask(world, id, &primary, rejoin);
-            let own = Ok(match world.hosts[id].server.phase == Phase::Standby {
-                true => running_data(world, id),
-                false => own_data(world, id, theirs.as_ref().ok()),
-            });
-            self.evidence = Some(Evidence { own, primary: theirs });
-            self.asked = Some(world.now + took);
-            self.not_enough = false;
-        }
-        (self.evidence.clone(), took)
-    }
+    let (theirs, took) = ask(world, id, primary, rejoin);
+    let own = Ok(match world.hosts[id].server.phase == Phase::Standby {
+        true => running_data(world, id),
+        false => own_data(world, id, theirs.as_ref().ok()),
+    });
+    (Evidence { own, primary: theirs }, took)
 }
 
 fn own_data(world: &World, id: HostId, primary: Option<&PrimaryData>) -> OwnData {

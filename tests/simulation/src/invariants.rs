@@ -239,7 +239,7 @@ pub fn before_promotion(world: &mut World, id: HostId, running: &Running) {
         let evidence = format!("{} is promoted", world.hosts[id].name);
         broken(world, Rule::NobodyElseIsPromoted, evidence);
     }
-    let fetched = running.taken.0.iter().any(|a| matches!(a.step, Step::FollowPeer(..)));
+    let fetched = running.engine.taken().0.iter().any(|a| matches!(a.step, Step::FollowPeer(..)));
     if fetched || running.script.is_some() {
         return;
     }
@@ -262,7 +262,7 @@ fn has_said_more(world: &World, id: HostId, other: HostId, running: &Running) ->
         said.position.timeline.0 == own.disk.wal.timeline()
             && said.position.lsn > lsn(own.disk.wal.flushed())
     });
-    reachable && more && running.taken.done(&revoked) && peer.known.active
+    reachable && more && running.engine.taken().done(&revoked) && peer.known.active
 }
 
 fn stale(world: &mut World, id: HostId) {

@@ -2,16 +2,14 @@
 
 use std::time::Duration;
 
-use pgsql_ha::model::action::Action;
+use pgsql_ha::engine::Local;
 use pgsql_ha::model::cluster::{Cluster, QuorumRule};
-use pgsql_ha::model::concern::Concern;
 use pgsql_ha::model::instance::{
     Answer, ControlData, DataDirectory, Files, Instance, LockedOut, Postmaster, PrimaryReport,
     Receiver, Refusal, SlotRow, StandbyReport,
 };
-use pgsql_ha::model::observation::{ActionTime, ClusterView, Observation};
+use pgsql_ha::model::observation::Observation;
 use pgsql_ha::model::settings::ReplicationMode;
-use pgsql_ha::model::step::Step;
 use pgsql_ha::model::wal::{PublishedPosition, Timeline};
 
 use crate::agent::Running;
@@ -24,56 +22,38 @@ use crate::scope::Part;
 use crate::wal::lsn;
 use crate::world::{HostId, TICK_MS, Tick, World};
 
-/// How long a server is asked when it is about to be stopped, or in a notification.
-const SHORT_PATIENCE: Tick = 20;
-
-/// How long when it was just launched, or is to be promoted.
-const ANSWER_PATIENCE: Tick = 50;
-
-/// How long a standby's monitor asks before it looks from outside.
-const QUESTION: Tick = 100;
-
-/// How long between the steps that do without its answer.
-const DEAF_PATIENCE: Tick = 3;
-
 /// Takes a snapshot, or `None` while the agent waits for a server that does not answer.
 pub fn observe(world: &mut World, id: HostId, running: &mut Running) -> Option<Observation> {
     let answer = answer(world, id, running)?;
     let rejoin = world.versions[running.order.version].rejoin;
-    let (evidence, took) = running.inquiry.look(world, id, rejoin);
-    if took > 0 {
-        running.blocked_until = world.now + took;
-        return None;
+    if let Some(primary) = running.engine.wants_evidence(running.elapsed(world.now)).cloned() {
+        let (evidence, took) = inquiry::read(world, id, &primary, rejoin);
+        running.engine.hear_evidence(evidence, running.elapsed(world.now + took));
+        if took > 0 {
+            running.blocked_until = world.now + took;
+            return None;
+        }
     }
-    if running.needs.cluster && running.cluster.is_none() {
-        running.cluster = Some(read_cluster(world, id, running));
+    if running.engine.wants_cluster() {
+        let read = read_cluster(world, id, running);
+        running.read = Some(read.clone());
+        running.engine.hear_cluster(read);
     }
-    let remaining = running.remaining(world.now);
-    Some(Observation {
-        time: ActionTime { elapsed: ticks(world.now - running.began), remaining: ticks(remaining) },
-        local: world.hosts[id].name.clone(),
+    let needs = running.engine.needs();
+    let local = Local {
+        name: world.hosts[id].name.clone(),
         instance: instance(world, id, running, answer),
-        files: if running.needs.files {
-            files(world, id, running.order.version)
-        } else {
-            Files::default()
+        files: match needs.files {
+            true => files(world, id, running.order.version),
+            false => Files::default(),
         },
-        cluster: cluster_view(running),
-        evidence,
-        notification: running.order.notification.clone(),
-        probe: running.order.probe,
-        of_standby: running.order.of_standby,
-        taken: running.taken.clone(),
-    })
-}
-
-const fn ticks(ticks: Tick) -> Duration {
-    Duration::from_millis(ticks * TICK_MS)
+    };
+    Some(running.engine.observation(local, running.elapsed(world.now)))
 }
 
 fn answer(world: &mut World, id: HostId, running: &mut Running) -> Option<Answer> {
     let server = &world.hosts[id].server;
-    if !running.needs.server || !server.runs() {
+    if !running.engine.needs().server || !server.runs() {
         return Some(Answer::NotAsked);
     }
     let locked = world.hosts[id].disk.locked && server.accepts();
@@ -85,7 +65,8 @@ fn answer(world: &mut World, id: HostId, running: &mut Running) -> Option<Answer
         return Some(Answer::Silent("held".into()));
     }
     let standby = server.phase != Phase::Primary;
-    let patience = patience(running, world.now, standby);
+    let patience = running.engine.patience(standby, running.elapsed(world.now));
+    let patience = patience.as_millis() as Tick / TICK_MS;
     let until = *running.asked_until.get_or_insert(world.now + patience);
     if world.now < until {
         running.blocked_until = world.now + 1;
@@ -93,28 +74,6 @@ fn answer(world: &mut World, id: HostId, running: &mut Running) -> Option<Answer
     }
     running.asked_until = None;
     Some(Answer::Silent("no answer in time".into()))
-}
-
-/// How long a server that does not answer is asked, as `Observer::ask` says.
-fn patience(running: &Running, now: Tick, standby: bool) -> Tick {
-    let Running { order, began, taken, .. } = running;
-    let margin = (order.timeout / 10).clamp(5, 50);
-    let rest = (began + order.timeout).saturating_sub(margin).saturating_sub(now);
-    let unasked = |step: &Step| matches!(step, Step::Warn(Concern::CannotBeAsked(_)));
-    let deaf =
-        taken.0.iter().any(|attempt| unasked(&attempt.step)) && !taken.tried(&Step::PromoteServer);
-    match order.action {
-        Action::Monitor | Action::Promote if deaf => DEAF_PATIENCE,
-        Action::Demote | Action::Notify | Action::Stop => rest.min(SHORT_PATIENCE),
-        Action::Start | Action::Promote => rest.min(ANSWER_PATIENCE),
-        Action::Monitor if standby => (rest * 2 / 3).min(QUESTION),
-        Action::Status
-        | Action::Monitor
-        | Action::MetaData
-        | Action::ValidateAll
-        | Action::Methods
-        | Action::Usage => rest,
-    }
 }
 
 fn told(world: &World, id: HostId) -> Answer {
@@ -188,8 +147,8 @@ fn instance(world: &World, id: HostId, running: &Running, answer: Answer) -> Ins
             Postmaster::Running { pid: 4711, held }
         }
     };
-    let control =
-        (running.needs.control && !host.server.runs()).then(|| inquiry::control(world, &host.disk));
+    let control = (running.engine.needs().control && !host.server.runs())
+        .then(|| inquiry::control(world, &host.disk));
     let own_timeline = control.as_ref().map(ControlData::newest_timeline);
     let silent = matches!(answer, Answer::Silent(_)) && host.disk.locked;
     let upstream = world.connections.iter().find(|c| c.standby == id && c.receiver);
@@ -239,7 +198,7 @@ fn read_cluster(world: &mut World, id: HostId, running: &Running) -> Result<Clus
         return Err("the tool did not end in time".into());
     }
     let mut cluster = world.hosts[id].cib.clone();
-    if running.quorum_in_doubt {
+    if running.engine.doubts_quorum() {
         cluster.quorum &= world.hosts[id].quorum;
     }
     cluster.quorum_rule = match world.hosts.iter().filter(|host| host.joined).count() {
@@ -248,7 +207,7 @@ fn read_cluster(world: &mut World, id: HostId, running: &Running) -> Result<Clus
     };
     let mut listed = world.hosts.iter().map(|host| host.listed);
     cluster.nodes.retain(|_| listed.next().unwrap_or(true));
-    if running.needs.positions {
+    if running.engine.needs().positions {
         let group = world.groups.iter().find(|group| group.members.contains(&id));
         for node in &mut cluster.nodes {
             let Some(other) = world.id(&node.name) else { continue };
@@ -263,16 +222,4 @@ fn read_cluster(world: &mut World, id: HostId, running: &Running) -> Result<Clus
 fn published(world: &World, id: HostId, other: HostId) -> Option<PublishedPosition> {
     let (published, since) = world.hosts[other].position?;
     (id == other || world.now > since).then_some(published)
-}
-
-fn cluster_view(running: &Running) -> ClusterView {
-    let mut cluster = match &running.cluster {
-        None => return ClusterView::NotAsked,
-        Some(Err(error)) => return ClusterView::Unavailable(error.clone()),
-        Some(Ok(cluster)) => cluster.clone(),
-    };
-    for attempt in running.taken.0.iter().filter(|attempt| attempt.error.is_none()) {
-        cluster.apply(&attempt.step);
-    }
-    ClusterView::Seen(cluster)
 }

@@ -63,7 +63,7 @@ pub fn prompt(world: &mut World, id: HostId, running: &Running, outcome: Option<
     // What follows is launching or rewinding.
     let after = |since: Tick| {
         let since = Duration::from_millis((since - running.began) * TICK_MS);
-        running.taken.0.iter().map(|a| a.ended).find(|ended| *ended >= since)
+        running.engine.taken().0.iter().map(|a| a.ended).find(|ended| *ended >= since)
     };
     let waited = running.asks_since.map_or(0, |since| {
         let until =
