@@ -23,6 +23,7 @@ use crate::ocf::fault::Fault;
 use crate::ocf::log::{Log, exit_reason, report};
 use crate::ocf::parameter::instance::PGPORT;
 use crate::ocf::validate::{Context, validate};
+use crate::ocf::word::{Printout, Word};
 use crate::ocf::{notification, settings};
 use crate::pacemaker::Tools;
 use crate::postgres::postmaster;
@@ -46,33 +47,35 @@ pub fn run(action: Action, environment: &Environment) -> ExitCode {
     let timeout = environment.timeout().unwrap_or(action.advised_timeout());
     let clock = Clock::start(timeout);
     Log::new(environment, "pgsql").install();
-    let (settings, mut faults) = settings::parse(environment);
-    // Stop and monitor do not depend on a configuration that may be gone with its file system.
-    let validates = match action {
-        Action::Start | Action::Promote | Action::ValidateAll => true,
-        Action::Stop
-        | Action::Status
-        | Action::Monitor
-        | Action::Demote
-        | Action::Notify
-        | Action::MetaData
-        | Action::Methods
-        | Action::Usage => false,
+    let (settings, faults) = match configured(action.into(), environment) {
+        Ok(configured) => configured,
+        Err(code) => return code,
     };
-    if validates {
-        let context = Context::new(action, environment);
-        faults.extend(validate(&settings, &facts::gather(&settings), &context));
-        if let Some(code) = report(&faults) {
-            return code;
-        }
-    }
-    if action == Action::ValidateAll {
-        return ExitCode::Success;
-    }
     match prepare(action, settings, &faults, environment, (timeout, clock)) {
         Ok((world, engine)) => conclude(action, &drive(world, engine)),
         Err(code) => code,
     }
+}
+
+/// Checks the parameters, and with `OCF_CHECK_LEVEL=10` the node as well.
+#[must_use]
+pub fn validate_all(environment: &Environment) -> ExitCode {
+    Log::new(environment, "pgsql").install();
+    let validated = configured(Word::Printout(Printout::ValidateAll), environment);
+    validated.err().unwrap_or(ExitCode::Success)
+}
+
+/// Reads the parameters and what is wrong with them; ends what cannot go on with that.
+fn configured(word: Word, environment: &Environment) -> Result<(Settings, Vec<Fault>), ExitCode> {
+    let (settings, mut faults) = settings::parse(environment);
+    let context = Context::new(word, environment);
+    if context.can_fail() {
+        faults.extend(validate(&settings, &facts::gather(&settings), &context));
+        if let Some(code) = report(&faults) {
+            return Err(code);
+        }
+    }
+    Ok((settings, faults))
 }
 
 /// Opens the handles. Without the database user there can be no instance, so that a stop has
@@ -145,13 +148,7 @@ fn without_user(action: Action, settings: &Settings) -> ExitCode {
         }
         Action::Stop | Action::Notify => ExitCode::Success,
         Action::Monitor | Action::Status => ExitCode::NotRunning,
-        Action::Start
-        | Action::Promote
-        | Action::Demote
-        | Action::MetaData
-        | Action::ValidateAll
-        | Action::Methods
-        | Action::Usage => {
+        Action::Start | Action::Promote | Action::Demote => {
             let pgdba = &settings.pgdba;
             exit_reason(&wrong_parameter("pgdba", pgdba, "no such user", "create the user"));
             ExitCode::Installed

@@ -9,9 +9,9 @@ use clap::error::ErrorKind;
 use clap::{Arg, Command};
 
 use crate::agent;
-use crate::model::action::Action;
 use crate::ocf::environment::Environment;
 use crate::ocf::exit_code::ExitCode as OcfExitCode;
+use crate::ocf::word::{Printout, Word};
 use crate::ocf::{meta_data, usage};
 
 /// Runs what the command line asks for; the first word is the program's own name.
@@ -40,11 +40,16 @@ pub fn run(arguments: &[String]) -> ExitCode {
 }
 
 fn act(word: &str, program: &str) -> ExitCode {
-    match Action::ALL.into_iter().find(|action| action.name() == word) {
-        Some(Action::MetaData) => say(&meta_data::meta_data(), OcfExitCode::Success),
-        Some(Action::Methods) => say(&usage::methods(), OcfExitCode::Success),
-        Some(Action::Usage) => say(&usage::usage(program), OcfExitCode::Args),
-        Some(action) => agent::run(action, &Environment::from_process()).into(),
+    match Word::find(word) {
+        Some(Word::Printout(Printout::MetaData)) => {
+            say(&meta_data::meta_data(), OcfExitCode::Success)
+        }
+        Some(Word::Printout(Printout::Methods)) => say(&usage::methods(), OcfExitCode::Success),
+        Some(Word::Printout(Printout::Usage)) => say(&usage::usage(program), OcfExitCode::Args),
+        Some(Word::Printout(Printout::ValidateAll)) => {
+            agent::validate_all(&Environment::from_process()).into()
+        }
+        Some(Word::Action(action)) => agent::run(action, &Environment::from_process()).into(),
         None => OcfExitCode::Unimplemented.into(),
     }
 }

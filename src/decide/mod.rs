@@ -39,9 +39,6 @@ use crate::model::step::Step;
 use crate::model::verdict::{Failure, Outcome, Reason, Verdict};
 
 /// Decides the next step of an action.
-///
-/// The actions that look at nothing (`meta-data`, `methods`, `usage`, `validate-all`) are answered
-/// before anything is observed; asked here, they are done.
 #[must_use]
 pub fn decide(action: Action, settings: &Settings, seen: &Observation) -> Verdict {
     match action {
@@ -52,9 +49,6 @@ pub fn decide(action: Action, settings: &Settings, seen: &Observation) -> Verdic
         Action::Promote => promote::promote(settings, seen),
         Action::Demote => demote::demote(settings, seen),
         Action::Notify => notify::notify(settings, seen),
-        Action::MetaData | Action::ValidateAll | Action::Methods | Action::Usage => {
-            Verdict::Done(Outcome::Success)
-        }
     }
 }
 

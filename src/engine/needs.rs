@@ -32,12 +32,7 @@ impl Needs {
                 Some((Pre, Promote) | (Post, Promote | Demote | Start | Stop)) => replication,
                 Some((Pre, Start | Stop | Demote)) | None => false,
             },
-            Action::Stop
-            | Action::Status
-            | Action::MetaData
-            | Action::ValidateAll
-            | Action::Methods
-            | Action::Usage => false,
+            Action::Stop | Action::Status => false,
         };
         let receiver = settings.check_wal_receiver && action == Action::Monitor;
         let record = server || action == Action::Stop;

@@ -38,12 +38,7 @@ impl Engine {
             Action::Demote | Action::Notify | Action::Stop => remaining.min(SHORT),
             Action::Start | Action::Promote => question.min(LAUNCHED),
             Action::Monitor if is_standby => question.min((remaining * 2 / 3).clamp(LAST, STANDBY)),
-            Action::Status
-            | Action::Monitor
-            | Action::MetaData
-            | Action::ValidateAll
-            | Action::Methods
-            | Action::Usage => question,
+            Action::Status | Action::Monitor => question,
         }
     }
 }

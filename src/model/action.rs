@@ -1,8 +1,8 @@
-//! The actions of an OCF resource agent.
+//! The actions of an OCF resource agent that look at the instance. What is only printed is `ocf::word`'s.
 
 use std::time::Duration;
 
-/// An action that Pacemaker, or a person, asks of the agent (OCF Resource Agent API 1.1).
+/// An action that Pacemaker, or a person, asks of the instance (OCF Resource Agent API 1.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Action {
     /// Start the instance; in the replication modes always as a standby.
@@ -19,19 +19,11 @@ pub enum Action {
     Demote,
     /// Hear of an action on any instance of the clone, before or after it.
     Notify,
-    /// Print the agent's description.
-    MetaData,
-    /// Check the parameters.
-    ValidateAll,
-    /// Print the names of the actions.
-    Methods,
-    /// Print a help text.
-    Usage,
 }
 
 impl Action {
-    /// Every action, in the order of the meta-data.
-    pub const ALL: [Self; 11] = [
+    /// Every one, in the order of the meta-data.
+    pub const ALL: [Self; 7] = [
         Self::Start,
         Self::Stop,
         Self::Status,
@@ -39,10 +31,6 @@ impl Action {
         Self::Promote,
         Self::Demote,
         Self::Notify,
-        Self::MetaData,
-        Self::ValidateAll,
-        Self::Methods,
-        Self::Usage,
     ];
 
     /// Returns the word on the command line.
@@ -56,10 +44,6 @@ impl Action {
             Self::Promote => "promote",
             Self::Demote => "demote",
             Self::Notify => "notify",
-            Self::MetaData => "meta-data",
-            Self::ValidateAll => "validate-all",
-            Self::Methods => "methods",
-            Self::Usage => "usage",
         }
     }
 
@@ -72,7 +56,6 @@ impl Action {
             Self::Status => 60,
             Self::Monitor => 30,
             Self::Notify => 90,
-            Self::MetaData | Self::ValidateAll | Self::Methods | Self::Usage => 5,
         })
     }
 }

@@ -152,15 +152,9 @@ const fn running_promoted(action: Action) -> ExitCode {
         Action::Monitor => ExitCode::RunningPromoted,
         // The stock agent's status only says up or down.
         Action::Status => ExitCode::Success,
-        Action::Start
-        | Action::Stop
-        | Action::Promote
-        | Action::Demote
-        | Action::Notify
-        | Action::MetaData
-        | Action::ValidateAll
-        | Action::Methods
-        | Action::Usage => ExitCode::Generic,
+        Action::Start | Action::Stop | Action::Promote | Action::Demote | Action::Notify => {
+            ExitCode::Generic
+        }
     }
 }
 
@@ -170,21 +164,14 @@ const fn not_running(action: Action) -> ExitCode {
     match action {
         Action::Monitor | Action::Status => ExitCode::NotRunning,
         Action::Stop => ExitCode::Success,
-        Action::Start
-        | Action::Promote
-        | Action::Demote
-        | Action::Notify
-        | Action::MetaData
-        | Action::ValidateAll
-        | Action::Methods
-        | Action::Usage => ExitCode::Generic,
+        Action::Start | Action::Promote | Action::Demote | Action::Notify => ExitCode::Generic,
     }
 }
 
 /// Keeps hard and fatal codes to the actions for which "never again" can be meant.
 const fn failed(action: Action, failure: &Failure) -> ExitCode {
     match action {
-        Action::Start | Action::ValidateAll => of_failure(failure),
+        Action::Start => of_failure(failure),
         // A failed stop is fenced whatever its number; without fencing a hard code would also ban
         // the node. A probe that answers 2 to 6 bans the node, although it was only asked what runs
         // there. Pacemaker does not look at the result of a notification at all.
@@ -192,12 +179,7 @@ const fn failed(action: Action, failure: &Failure) -> ExitCode {
             Failure::Usurper { .. } => ExitCode::FailedPromoted,
             _ => ExitCode::Generic,
         },
-        Action::Stop
-        | Action::Status
-        | Action::Notify
-        | Action::MetaData
-        | Action::Methods
-        | Action::Usage => ExitCode::Generic,
+        Action::Stop | Action::Status | Action::Notify => ExitCode::Generic,
         // 3 is the one code with which ocf-tester learns that there is no such action.
         Action::Promote | Action::Demote => {
             if matches!(of_failure(failure), ExitCode::Unimplemented) {

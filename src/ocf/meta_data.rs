@@ -1,4 +1,4 @@
-//! The agent's description in XML, from the table of parameters and from [`Action`].
+//! The agent's description in XML, from the table of parameters and from [`Word`].
 //!
 //! Valid against `ra-api-1.dtd` and `metadata.rng` of the resource-agents.
 
@@ -7,6 +7,7 @@ use std::fmt::{self, Write as _};
 use crate::model::action::Action;
 
 use super::parameter::{self, Parameter};
+use super::word::{Printout, Word};
 
 /// The beginning: name and version are the stock agent's, the name since it is what `crm` and `pcs`
 /// know the agent by.
@@ -48,8 +49,8 @@ fn write_agent(xml: &mut String) -> fmt::Result {
         write_parameter(xml, parameter)?;
     }
     writeln!(xml, "</parameters>\n\n<actions>")?;
-    for action in Action::ALL {
-        write_action(xml, action)?;
+    for word in Word::all() {
+        write_action(xml, word)?;
     }
     writeln!(xml, "</actions>\n</resource-agent>")
 }
@@ -69,25 +70,27 @@ fn write_parameter(xml: &mut String, parameter: &Parameter) -> fmt::Result {
     writeln!(xml, "</parameter>\n")
 }
 
-fn write_action(xml: &mut String, action: Action) -> fmt::Result {
-    let (name, timeout) = (action.name(), action.advised_timeout().as_secs());
-    match action {
-        Action::Monitor => MONITORS.iter().try_for_each(|(interval, role)| {
+fn write_action(xml: &mut String, word: Word) -> fmt::Result {
+    let (name, timeout) = (word.name(), word.advised_timeout().as_secs());
+    match word {
+        Word::Action(Action::Monitor) => MONITORS.iter().try_for_each(|(interval, role)| {
             let role = if role.is_empty() { String::new() } else { format!(" role=\"{role}\"") };
             write!(xml, r#"<action name="{name}" depth="0" timeout="{timeout}s" "#)?;
             writeln!(xml, r#"interval="{interval}s"{role} />"#)
         }),
         // Not an action of a cluster manager.
-        Action::Usage => Ok(()),
-        Action::Start
-        | Action::Stop
-        | Action::Status
-        | Action::Promote
-        | Action::Demote
-        | Action::Notify
-        | Action::MetaData
-        | Action::ValidateAll
-        | Action::Methods => writeln!(xml, r#"<action name="{name}" timeout="{timeout}s" />"#),
+        Word::Printout(Printout::Usage) => Ok(()),
+        Word::Action(
+            Action::Start
+            | Action::Stop
+            | Action::Status
+            | Action::Promote
+            | Action::Demote
+            | Action::Notify,
+        )
+        | Word::Printout(Printout::MetaData | Printout::ValidateAll | Printout::Methods) => {
+            writeln!(xml, r#"<action name="{name}" timeout="{timeout}s" />"#)
+        }
     }
 }
 

@@ -14,6 +14,7 @@ mod timestamp;
 pub mod usage;
 pub mod validate;
 mod value;
+pub mod word;
 
 pub use self::log::{Log, exit_reason, report};
 pub use environment::Environment;

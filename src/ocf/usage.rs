@@ -1,38 +1,41 @@
-//! The help text and the list of methods, from [`Action`].
+//! The help text and the list of methods, from [`Word`].
 
 use std::fmt::Write as _;
 
+use super::word::{Printout, Word};
 use crate::model::action::Action;
 
-/// Says what an action is for, in the help text.
-const fn purpose(action: Action) -> &'static str {
-    match action {
-        Action::Start => "start the server, in the replication modes as a standby",
-        Action::Stop => "stop the server",
-        Action::Status => "tell whether the server is up",
-        Action::Monitor => "tell how the server is, and publish how its standbys are",
-        Action::Promote => "make the standby the primary",
-        Action::Demote => "make the primary a standby",
-        Action::Notify => "hear of an action on another instance of the clone",
-        Action::MetaData => "describe the agent in XML",
-        Action::ValidateAll => "check the parameters (with OCF_CHECK_LEVEL=10 the node as well)",
-        Action::Methods => "list the actions",
-        Action::Usage => "show this text",
+/// Says what a word is for, in the help text.
+const fn purpose(word: Word) -> &'static str {
+    match word {
+        Word::Action(Action::Start) => "start the server, in the replication modes as a standby",
+        Word::Action(Action::Stop) => "stop the server",
+        Word::Action(Action::Status) => "tell whether the server is up",
+        Word::Action(Action::Monitor) => "tell how the server is, and publish how its standbys are",
+        Word::Action(Action::Promote) => "make the standby the primary",
+        Word::Action(Action::Demote) => "make the primary a standby",
+        Word::Action(Action::Notify) => "hear of an action on another instance of the clone",
+        Word::Printout(Printout::MetaData) => "describe the agent in XML",
+        Word::Printout(Printout::ValidateAll) => {
+            "check the parameters (with OCF_CHECK_LEVEL=10 the node as well)"
+        }
+        Word::Printout(Printout::Methods) => "list the actions",
+        Word::Printout(Printout::Usage) => "show this text",
     }
 }
 
 /// Returns the help text of the agent's actions.
 #[must_use]
 pub fn usage(program: &str) -> String {
-    let words = Action::ALL.map(Action::name).join("|");
+    let words = Word::all().map(Word::name).collect::<Vec<_>>().join("|");
     let mut text = format!(
         "usage: {program} {words}\n\n{program} manages a PostgreSQL server as an OCF resource \
          under Pacemaker.\nParameters are environment variables OCF_RESKEY_<name>; the \
          meta-data describes them.\n\n"
     );
-    for action in Action::ALL {
+    for word in Word::all() {
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "  {:<14}{}", action.name(), purpose(action));
+        let _ = writeln!(text, "  {:<14}{}", word.name(), purpose(word));
     }
     text
 }
@@ -40,11 +43,8 @@ pub fn usage(program: &str) -> String {
 /// Returns the names of the actions that a cluster manager may call, one to a line.
 #[must_use]
 pub fn methods() -> String {
-    let is_method = |action: &Action| *action != Action::Usage;
-    Action::ALL
-        .iter()
-        .filter(|action| is_method(action))
-        .fold(String::new(), |text, action| text + action.name() + "\n")
+    let is_method = |word: &Word| *word != Word::Printout(Printout::Usage);
+    Word::all().filter(is_method).fold(String::new(), |text, word| text + word.name() + "\n")
 }
 
 #[cfg(test)]
@@ -74,9 +74,9 @@ mod tests {
     fn the_usage_explains_every_action() {
         let text = usage("pgsql");
         assert!(text.starts_with("usage: pgsql start|stop|status|monitor|promote|demote|notify|"));
-        for action in Action::ALL {
-            let line = format!("\n  {} ", action.name());
-            assert!(text.contains(&line), "{action:?}");
+        for word in Word::all() {
+            let line = format!("\n  {} ", word.name());
+            assert!(text.contains(&line), "{word:?}");
         }
         assert!(text.lines().all(|line| line.len() <= 100));
     }

@@ -11,6 +11,7 @@ use super::environment::Environment;
 use super::exit_code::ExitCode;
 use super::fault::Fault;
 use super::settings::mode_word;
+use super::word::{Printout, Word};
 
 /// What is known of a statement about the node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -60,8 +61,8 @@ pub struct Facts {
 /// For whom the settings are checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Context {
-    /// The action.
-    pub action: Action,
+    /// What the agent was called with.
+    pub word: Word,
     /// Whether the node and the clone are checked too, not only the parameters.
     pub thorough: bool,
     /// Whether the resource is a promotable clone.
@@ -77,28 +78,28 @@ const THOROUGH: u32 = 10;
 impl Context {
     /// Takes the context from the environment.
     #[must_use]
-    pub fn new(action: Action, environment: &Environment) -> Self {
+    pub fn new(word: Word, environment: &Environment) -> Self {
+        let validates = word == Word::Printout(Printout::ValidateAll);
         Self {
-            action,
-            thorough: action != Action::ValidateAll || environment.check_level() >= THOROUGH,
+            word,
+            thorough: !validates || environment.check_level() >= THOROUGH,
             promotable: environment.is_promotable(),
             notify: environment.notify(),
         }
     }
 
-    /// Tells whether the action can fail because of the configuration. The others have to work with
-    /// what there is: a stop that fails gets the node fenced, a monitor gets the server restarted.
-    const fn can_fail(self) -> bool {
-        match self.action {
-            Action::Start | Action::Promote | Action::ValidateAll => true,
-            Action::Stop
-            | Action::Status
-            | Action::Monitor
-            | Action::Demote
-            | Action::Notify
-            | Action::MetaData
-            | Action::Methods
-            | Action::Usage => false,
+    /// Tells whether a wrong configuration makes it fail. The other actions have to work with what there is, and do not depend
+    /// on a configuration that may be gone with its file system: a stop that fails gets the node fenced, a monitor
+    /// gets the server restarted.
+    #[must_use]
+    pub const fn can_fail(self) -> bool {
+        match self.word {
+            Word::Action(Action::Start | Action::Promote)
+            | Word::Printout(Printout::ValidateAll) => true,
+            Word::Action(
+                Action::Stop | Action::Status | Action::Monitor | Action::Demote | Action::Notify,
+            )
+            | Word::Printout(Printout::MetaData | Printout::Methods | Printout::Usage) => false,
         }
     }
 }
@@ -129,7 +130,7 @@ pub fn validate(settings: &Settings, facts: &Facts, context: &Context) -> Vec<Fa
     }
     faults.extend(slots(settings));
     faults.extend(policy::policy(settings, facts));
-    faults.extend(policy::recovery_target(settings, facts, context.action));
+    faults.extend(policy::recovery_target(settings, facts, context.word));
     if context.can_fail() { faults } else { faults.into_iter().map(Fault::as_warning).collect() }
 }
 

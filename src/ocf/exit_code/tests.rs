@@ -83,14 +83,7 @@ fn only_a_question_is_answered_with_a_state() {
             Action::Monitor => [0, 8, 7],
             Action::Status => [0, 0, 7],
             Action::Stop => [0, 1, 0],
-            Action::Start
-            | Action::Promote
-            | Action::Demote
-            | Action::Notify
-            | Action::MetaData
-            | Action::ValidateAll
-            | Action::Methods
-            | Action::Usage => [0, 1, 1],
+            Action::Start | Action::Promote | Action::Demote | Action::Notify => [0, 1, 1],
         };
         assert_eq!([success, promoted, stopped], expected, "{action:?}");
     }

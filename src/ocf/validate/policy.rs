@@ -6,6 +6,7 @@ use crate::model::settings::{ReplicationMode, Settings};
 use crate::model::sync_names::SyncMethod;
 use crate::ocf::exit_code::ExitCode;
 use crate::ocf::fault::Fault;
+use crate::ocf::word::Word;
 
 use super::Facts;
 
@@ -24,14 +25,14 @@ pub(super) fn policy(settings: &Settings, facts: &Facts) -> Vec<Fault> {
 
 /// A standby ends its recovery at a target and pauses there, or promotes itself, whatever the cluster knows
 /// (`recoveryStopsAfter` in xlogrecovery.c). One that runs is past the start that would have refused it.
-pub(super) fn recovery_target(settings: &Settings, facts: &Facts, action: Action) -> Option<Fault> {
+pub(super) fn recovery_target(settings: &Settings, facts: &Facts, word: Word) -> Option<Fault> {
     let name = facts.recovery_target.filter(|_| settings.is_replication())?;
     let problem = format!(
         "{name} is set in postgresql.auto.conf: a standby would stop there, or promote itself"
     );
     let remedy = format!("remove the line (ALTER SYSTEM RESET {name} on a running server)");
     let pgdata = settings.pgdata.to_string_lossy();
-    (action != Action::Promote)
+    (word != Word::Action(Action::Promote))
         .then(|| Fault::error("pgdata", &pgdata, problem, remedy, ExitCode::Generic))
 }
 

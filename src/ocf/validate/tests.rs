@@ -13,6 +13,7 @@ use super::super::settings;
 use super::{Context, Fact, Facts, validate, version_num};
 use crate::model::action::Action;
 use crate::model::exit_reason::BYTES_MAX;
+use crate::ocf::word::{Printout, Word};
 
 /// The parameters of a sound two-node cluster.
 const SOUND: [(&str, &str); 5] = [
@@ -51,17 +52,17 @@ fn a_recovery_target_that_nothing_overrides_is_refused_before_a_start_only() {
     assert_eq!(faults_of(Action::Start, &[("OCF_RESKEY_rep_mode", "none")], &facts), []);
 }
 
-fn faults_of(action: Action, changes: &[(&str, &str)], facts: &Facts) -> Vec<Fault> {
+fn faults_of(word: impl Into<Word>, changes: &[(&str, &str)], facts: &Facts) -> Vec<Fault> {
     let environment = Environment::from_pairs(SOUND.iter().chain(changes).copied());
     let (settings, _) = settings::parse(&environment);
-    validate(&settings, facts, &Context::new(action, &environment))
+    validate(&settings, facts, &Context::new(word.into(), &environment))
 }
 
 #[test]
 fn a_sound_configuration_has_no_fault() {
-    for action in Action::ALL {
-        assert_eq!(faults_of(action, &[], &sound_facts()), []);
-        assert_eq!(faults_of(action, &[], &Facts::default()), []);
+    for word in Word::all() {
+        assert_eq!(faults_of(word, &[], &sound_facts()), []);
+        assert_eq!(faults_of(word, &[], &Facts::default()), []);
     }
 }
 
@@ -161,7 +162,7 @@ fn every_reason_fits_with_a_long_path_in_every_parameter() {
                 let meta = ("OCF_RESKEY_CRM_meta_promoted_max".to_owned(), promotable.to_owned());
                 let environment = Environment::from_pairs(pairs.clone().chain([meta]));
                 let (settings, mut faults) = settings::parse(&environment);
-                let context = Context::new(Action::Start, &environment);
+                let context = Context::new(Action::Start.into(), &environment);
                 faults.extend(facts.iter().flat_map(|facts| validate(&settings, facts, &context)));
                 told.extend(faults.iter().map(|fault| fault.parameter));
                 faults.iter().for_each(assert_tells);
@@ -247,11 +248,13 @@ fn no_running_instance_is_failed_for_its_configuration() {
 fn a_cursory_validation_looks_at_the_parameters_only() {
     let facts = Facts { config_exists: Fact::Fails, ..sound_facts() };
     let not_yet_a_clone = ("OCF_RESKEY_CRM_meta_promoted_max", "");
-    assert_eq!(faults_of(Action::ValidateAll, &[not_yet_a_clone], &facts), []);
+    assert_eq!(faults_of(Word::Printout(Printout::ValidateAll), &[not_yet_a_clone], &facts), []);
     let thorough = ("OCF_CHECK_LEVEL", "10");
-    let faults = faults_of(Action::ValidateAll, &[not_yet_a_clone, thorough], &facts);
+    let faults =
+        faults_of(Word::Printout(Printout::ValidateAll), &[not_yet_a_clone, thorough], &facts);
     assert_eq!(faults.len(), 2);
-    let faults = faults_of(Action::ValidateAll, &[("OCF_RESKEY_node_list", "")], &facts);
+    let faults =
+        faults_of(Word::Printout(Printout::ValidateAll), &[("OCF_RESKEY_node_list", "")], &facts);
     assert_eq!(faults.len(), 1);
 }
 
@@ -291,8 +294,8 @@ proptest! {
             ..Facts::default()
         };
         let (settings, _) = settings::parse(&environment);
-        for action in Action::ALL {
-            let faults = validate(&settings, &facts, &Context::new(action, &environment));
+        for word in Word::all() {
+            let faults = validate(&settings, &facts, &Context::new(word, &environment));
             assert!(faults.iter().all(|fault| !fault.to_string().is_empty()));
         }
     }

@@ -339,13 +339,7 @@ pub fn at_end(world: &mut World, id: HostId, running: &Running, outcome: Option<
         Action::Stop => phase == Phase::Absent,
         Action::Promote => phase == Phase::Primary && on_record(world, id, running.began),
         Action::Demote => !matches!(phase, Phase::Primary | Phase::Promoting { .. }),
-        Action::Monitor
-        | Action::Notify
-        | Action::Status
-        | Action::MetaData
-        | Action::ValidateAll
-        | Action::Methods
-        | Action::Usage => true,
+        Action::Monitor | Action::Notify | Action::Status => true,
     };
     if !kept {
         let name = running.order.action.name();

@@ -184,11 +184,7 @@ fn order(world: &mut World, hosts: &[HostId], action: Action, lists: &Notificati
             | Action::Monitor
             | Action::Promote
             | Action::Demote
-            | Action::Notify
-            | Action::MetaData
-            | Action::ValidateAll
-            | Action::Methods
-            | Action::Usage => version(world, *id),
+            | Action::Notify => version(world, *id),
         };
         let notification = lists.clone();
         let of_standby = action == Action::Monitor && !probe && !world.hosts[*id].known.promoted;
@@ -247,12 +243,7 @@ pub fn record(world: &mut World, id: HostId, order: &Order, outcome: Option<&Out
         }
         Action::Stop | Action::Demote => known.must_be_fenced = true,
         Action::Monitor => after_monitor(known, order.probe, outcome),
-        Action::Notify
-        | Action::Status
-        | Action::MetaData
-        | Action::ValidateAll
-        | Action::Methods
-        | Action::Usage => return,
+        Action::Notify | Action::Status => return,
     }
     known.banned |= known.failures >= world.options.threshold;
     let after = *known;

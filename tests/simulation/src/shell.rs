@@ -113,9 +113,6 @@ pub fn script(world: &World, id: HostId, order: &Order) -> Script {
         Action::Stop => stop(world, id),
         Action::Monitor | Action::Status => vec![Line::Look],
         Action::Notify => notify(world, id, order, settings),
-        Action::MetaData | Action::ValidateAll | Action::Methods | Action::Usage => {
-            vec![Line::End(Outcome::Success)]
-        }
     };
     Script { lines: lines.into(), again: false }
 }
