@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use super::node::{NodeName, ResourceName};
 use super::policy::{Policy, SyncAvailability};
-use super::sync_names::SyncMethod;
+use super::slot::SlotName;
+use super::sync_names::{NO_STANDBY_YET, SyncMethod, SyncNames};
 
 /// Parameter `rep_mode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -199,6 +200,21 @@ impl Settings {
     pub fn is_strict(&self) -> bool {
         self.rep_mode == ReplicationMode::Sync
             && self.policy.sync_availability == SyncAvailability::Strict
+    }
+
+    /// Returns whom the commits of a primary wait for that knows no standby.
+    #[must_use]
+    pub fn names_of_nobody(&self) -> SyncNames {
+        match self.is_strict() {
+            true => SyncNames::one_of([NO_STANDBY_YET.to_owned()]),
+            false => SyncNames::nobody(),
+        }
+    }
+
+    /// Returns the name of a node's replication slot.
+    #[must_use]
+    pub fn slot_of(&self, node: &NodeName) -> SlotName {
+        SlotName::of(&self.replication_slot_name, node, &self.node_list)
     }
 
     /// Returns the path of the lock that marks a node which has been primary.

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// What the commits of a strict primary wait for while it knows no standby; none has this name.
+pub const NO_STANDBY_YET: &str = "no-standby-yet";
+
 /// How standbys are chosen from the list (PostgreSQL: "Planning for High Availability" in the
 /// chapter on synchronous replication).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

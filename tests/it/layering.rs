@@ -39,6 +39,18 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ("model", &[]),
 ];
 
+/// The same within `decide`, from the actions down.
+const FLOORS: [(&str, &[&str]); 8] = [
+    ("action", &["standby", "rejoin", "primary", "server", "rules", "own_record", "steps"]),
+    ("standby", &["primary", "server", "rules", "own_record", "steps"]),
+    ("rejoin", &["server", "rules", "steps"]),
+    ("primary", &["server", "rules", "own_record", "steps"]),
+    ("server", &["rules", "steps"]),
+    ("rules", &["steps"]),
+    ("own_record", &["steps"]),
+    ("steps", &[]),
+];
+
 /// The modules that neither touch nor ask anything: values in, values out.
 const PURE: [&str; 2] = ["decide", "model"];
 
@@ -67,6 +79,44 @@ const SQL_OF_A_PARAMETER: (&str, &str) = ("src/ocf/parameter/instance.rs", "sele
 fn modules_use_each_other_only_downwards() {
     let faults: Vec<_> = source::of_the_program().iter().flat_map(wrong_arrows).collect();
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn decisions_use_each_other_only_downwards_and_in_no_circle() {
+    let mut uses: Vec<(Vec<String>, Vec<String>)> = Vec::new();
+    for source in source::of_the_program() {
+        let from: Vec<String> = source.module().iter().map(|name| (*name).to_owned()).collect();
+        let [first, floor, ..] = &from[..] else { continue };
+        if first != "decide" || floor == "tests" {
+            continue;
+        }
+        let allowed = FLOORS.iter().find(|(name, _)| name == floor);
+        let allowed = allowed.unwrap_or_else(|| panic!("enter {floor} into the table")).1;
+        for (line, path) in paths(&source) {
+            let ["crate", "decide", to, rest @ ..] = &path[..] else { continue };
+            let below = to == floor || allowed.contains(to);
+            assert!(below, "{}:{line}: {floor} ▶ {to}", source.path);
+            let file = [&["decide", to], rest].concat();
+            uses.push((from.clone(), file.iter().map(|name| (*name).to_owned()).collect()));
+        }
+    }
+    let files: Vec<_> = uses.iter().map(|(from, _)| from.clone()).collect();
+    let mut left: Vec<_> = files.clone();
+    left.sort();
+    left.dedup();
+    // A file that uses none of those left is in no circle with them.
+    loop {
+        let uses_one = |file: &Vec<String>| {
+            let own = uses.iter().filter(|(from, _)| from == file);
+            own.into_iter().any(|(_, to)| left.iter().any(|l| l != file && to.starts_with(l)))
+        };
+        let (rest, free): (Vec<_>, Vec<_>) = left.iter().cloned().partition(uses_one);
+        if free.is_empty() {
+            assert!(rest.is_empty(), "a circle: {rest:?}");
+            break;
+        }
+        left = rest;
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use proptest::prelude::{
 };
 
 use super::scene::{END, Scene, row};
-use crate::decide::quorum::suffices;
+use crate::decide::rules::quorum::suffices;
 use crate::model::action::Action;
 use crate::model::instance::PrimaryReport;
 use crate::model::policy::SyncAvailability;

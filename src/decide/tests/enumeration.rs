@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::scene::{END, Scene, position};
-use crate::decide::candidate::is_fit;
-use crate::decide::election::{Standing, standing};
+use crate::decide::rules::fitness::is_fit;
+use crate::decide::standby::election::{Standing, standing};
 use crate::model::cluster::{ClusterRole, Membership, NoQuorumPolicy};
 use crate::model::instance::Files;
 use crate::model::settings::ReplicationMode::{Async, Sync};

@@ -6,7 +6,7 @@ use super::scene::{END, Scene, node, position, row};
 use super::verdicts::{
     NOT_RUNNING, STARTING, SUCCESS, asks_to_be_promoted, out_of_time, primary_report,
 };
-use crate::decide::grants::data_status;
+use crate::decide::primary::grants::data_status;
 use crate::model::action::Action;
 use crate::model::cluster::{ClusterRole, Membership, NoQuorumPolicy};
 use crate::model::instance::{Answer, Postmaster, Refusal};

@@ -1,7 +1,7 @@
 //! How a node's data stands to the primary's history.
 
 use super::scene::position;
-use crate::decide::rejoin::kinship;
+use crate::decide::rules::history::kinship;
 use crate::model::instance::{ControlData, ControlState, Lock};
 use crate::model::rejoin::{Kinship, OwnData, PrimaryData};
 use crate::model::timeline_history::TimelineHistory;

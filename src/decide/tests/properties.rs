@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::scene::{Scene, node};
-use crate::decide::candidate::is_fit;
+use crate::decide::rules::fitness::is_fit;
 use crate::model::action::Action;
 use crate::model::cluster::Membership;
 use crate::model::instance::{Answer, DataDirectory, Postmaster, Refusal};

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::scene::{Scene, node, position};
-use crate::decide::sync_policy::names_of_nobody;
 use crate::model::action::Action;
 use crate::model::cluster::{ClusterRole, Membership};
 use crate::model::concern::Concern;
@@ -75,7 +74,7 @@ fn the_last_primary_needs_no_answer_in_any_mode() {
     }
     let mut strict = deaf();
     strict.settings.policy.sync_availability = SyncAvailability::Strict;
-    strict.seen.files.sync_names = Some(names_of_nobody(&strict.settings));
+    strict.seen.files.sync_names = Some(strict.settings.names_of_nobody());
     let (steps, _) = strict.run(Action::Promote);
     assert!(steps.contains(&Step::PromoteServer), "commits wait: {steps:?}");
 }
