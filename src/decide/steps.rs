@@ -34,6 +34,15 @@ pub(in crate::decide) fn try_once(
     steps.into_iter().filter(may).find(|step| !tried(step)).map(Verdict::Do)
 }
 
+/// Returns the first step that has not been tried, whatever else has failed.
+pub(in crate::decide) fn try_anyway(
+    seen: &Observation,
+    steps: impl IntoIterator<Item = Step>,
+) -> Option<Verdict> {
+    let mut steps = steps.into_iter().filter(|_| !seen.time.remaining.is_zero());
+    steps.find(|step| !seen.taken.tried(step)).map(Verdict::Do)
+}
+
 /// Gives up bookkeeping whose time is over: what it would still do, or wait for, is left to the next monitor.
 /// An instance that has answered is well, whatever the record lacks.
 pub(in crate::decide) fn in_time(

@@ -1,5 +1,5 @@
 //! What the cluster records of a quorum commit (`sync_method=any`): of whom, and how many, commits
-//! wait for. What follows from it is `decide::quorum`'s business.
+//! wait for. What follows from it is `decide::rules::quorum`'s business.
 
 use std::fmt;
 use std::str::FromStr;

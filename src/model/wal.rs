@@ -2,7 +2,7 @@
 //!
 //! Text and number forms are never mixed: outside this file a position is an [`Lsn`]. There is no
 //! `Ord` on [`WalPosition`] on purpose: positions on two timelines can only be compared with the
-//! history at hand, which is `decide::election`'s business.
+//! history at hand, which is `decide::standby`'s business.
 
 use core::net::IpAddr;
 use std::fmt;

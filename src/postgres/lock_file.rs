@@ -37,17 +37,6 @@ pub fn create(settings: &Settings, user: &User, timeline: Timeline) -> Result<()
     Ok(())
 }
 
-/// Creates a lock that says nothing of a timeline, as the stock agent does.
-///
-/// # Errors
-/// It cannot be written.
-pub fn create_empty(settings: &Settings, user: &User) -> Result<(), PostgresError> {
-    let path = settings.lock_file();
-    log::info!("Creating {}.", path.display());
-    as_user(user, || files::replace(&path, "", Attributes::PRIVATE))??;
-    Ok(())
-}
-
 /// Removes the lock.
 ///
 /// # Errors

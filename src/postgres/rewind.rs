@@ -64,12 +64,6 @@ pub fn rewind(
         return Err(PostgresError::Malformed { what: "pg_rewind", text });
     }
     as_user(user, || files::replace(&marker, &text, Attributes::PRIVATE))??;
-    // The shell agent, to which this node may be given back, knows nothing but the lock.
-    if lock_file::read(settings, user)?.is_none()
-        && let Err(error) = lock_file::create_empty(settings, user)
-    {
-        log::warn!("{error}");
-    }
     log::info!("Running pg_rewind from {primary}; {} marks it.", marker.display());
     run(program(standby, &connection, deadline), true)?;
     // The lock speaks of the data that is gone; in pgdata it would be the primary's own.

@@ -2,19 +2,20 @@
 
 use std::time::Duration;
 
-use crate::decide::primary::claim::{take_over, unbound};
+use crate::decide::primary::claim::{revoke_scores, take_over, unbound};
 use crate::decide::primary::slots;
 use crate::decide::primary::standby_names::{SIGNAL, are_unread, settled};
 use crate::decide::primary::sync_policy::names_at_promotion;
-use crate::decide::rules::fitness::{half_rewound, no_right, refuse};
-use crate::decide::rules::nodes::others;
+use crate::decide::rules::fitness::half_rewound;
+use crate::decide::rules::fitness::no_right;
+use crate::decide::rules::fitness::refuse;
 use crate::decide::server::bring_up::bring_up;
 use crate::decide::server::shutdown::bring_down;
 use crate::decide::standby::catch_up::{restart_to_follow, unproven, wal_of_peers};
-use crate::decide::standby::election::{is_of_the_shell_agent, later_timeline};
+use crate::decide::standby::election::later_timeline;
 use crate::decide::standby::unasked;
 use crate::decide::steps::{SUCCESS, fail, insist, once_or_fail, try_once, without_cluster};
-use crate::model::cluster::{Cluster, ClusterNode, Membership};
+use crate::model::cluster::Cluster;
 use crate::model::instance::{Answer, Postmaster, PrimaryReport, Refusal, StandbyReport};
 use crate::model::observation::{Attempt, Observation};
 use crate::model::settings::{ReplicationMode, Settings};
@@ -171,27 +172,6 @@ fn a_primary_writes(
 
 const fn said_position(step: &Step) -> Option<WalPosition> {
     if let Step::SetPosition(position) = step { *position } else { None }
-}
-
-/// Takes the scores of those who asked to be promoted as well, or could be. This agent looks at the record when it is told to
-/// promote, but the shell agent does not: its score is all that keeps it from that when this node dies. So it is tried
-/// although other writes have failed, and before and after the server is promoted where a candidate of the shell agent
-/// may just be asking; a promotion does not wait for it.
-fn revoke_scores(seen: &Observation, cluster: &Cluster) -> Option<Verdict> {
-    let asks = |node: &&ClusterNode| {
-        let scored = node.score.is_some_and(|score| score != PromotionScore::Never);
-        node.membership == Membership::Member && (scored || is_of_the_shell_agent(node))
-    };
-    let promotes = |attempt: &&Attempt| attempt.step != Step::PromoteServer;
-    let tried = |step: &Step| {
-        seen.taken.0.iter().rev().take_while(promotes).any(|attempt| attempt.step == *step)
-    };
-    others(cluster)
-        .filter(asks)
-        .map(|node| Step::SetScore(node.name.clone(), PromotionScore::Never))
-        .find(|step| !tried(step))
-        .filter(|_| !seen.time.remaining.is_zero())
-        .map(Verdict::Do)
 }
 
 fn baseline(report: &StandbyReport, cluster: &Cluster) -> Option<Step> {

@@ -29,11 +29,12 @@ pub(in crate::decide) fn start(settings: &Settings, seen: &Observation) -> Verdi
     match seen.instance.postmaster {
         // Processes that were left could still write: they end before the data are judged.
         Postmaster::Absent if !seen.taken.done(&Step::Launch) => {
-            let cleaned = insist(seen, clean_record(cluster));
-            if let Some(failure) = cleaned.as_ref().and_then(|next| unrecorded(seen, next)) {
+            let next =
+                insist(seen, clean_record(cluster)).or_else(|| held_back(settings, seen, cluster));
+            if let Some(failure) = next.as_ref().and_then(|next| unrecorded(seen, next)) {
                 return fail(failure);
             }
-            if let Some(verdict) = cleaned.or_else(|| held_back(settings, seen, cluster)) {
+            if let Some(verdict) = next {
                 return verdict;
             }
         }
@@ -52,6 +53,9 @@ pub(in crate::decide) fn start(settings: &Settings, seen: &Observation) -> Verdi
 /// restarted, and Pacemaker promotes nobody anywhere before this start is over.
 fn unrecorded(seen: &Observation, next: &Verdict) -> Option<Failure> {
     let Verdict::Do(step) = next else { return None };
+    if !step.writes_cluster() {
+        return None;
+    }
     let error = seen.taken.last(step)?.error.clone().filter(|_| seen.time.elapsed > RECORD)?;
     Some(Failure::StepFailed(Box::new(step.clone()), error))
 }

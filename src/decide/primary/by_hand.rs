@@ -167,13 +167,14 @@ pub(in crate::decide) fn put_on_record(settings: &Settings, seen: &Observation) 
     }
 }
 
-/// Leaves a lock on a primary that is about to be stopped and has none: somebody started or promoted it behind the
-/// cluster's back, perhaps a copy that was to become a standby, and it has written on a timeline that may be another's, too.
-/// Only the lock shows that when it returns.
+/// Leaves a lock on a primary that is deposed and about to be stopped: somebody started or promoted it behind the cluster's
+/// back, perhaps a copy that was to become a standby, and it has written on a timeline that may be another's, too. Only
+/// the lock shows that when it returns.
 pub(in crate::decide) fn leave_lock(settings: &Settings, seen: &Observation) -> Option<Step> {
     let Answer::Primary(report) = &seen.instance.answer else { return None };
+    let cluster = seen.cluster.seen().filter(|_| settings.is_replication())?;
     let noted = seen.files.lock.and_then(|lock| lock.timeline);
-    let due = settings.is_replication() && noted != Some(report.timeline);
+    let due = noted != Some(report.timeline) && deposed(settings, seen, cluster).is_some();
     due.then_some(Step::CreateLock(report.timeline))
 }
 

@@ -3,12 +3,14 @@
 
 use crate::decide::rules::authority::record_is_binding;
 use crate::decide::rules::fitness::is_fit;
-use crate::decide::rules::nodes::others;
-use crate::model::cluster::{Cluster, ClusterNode};
+use crate::decide::rules::nodes::{is_of_the_shell_agent, others};
+use crate::model::cluster::{Cluster, ClusterNode, Membership};
 use crate::model::node::NodeName;
+use crate::model::observation::{Attempt, Observation};
 use crate::model::settings::Settings;
-use crate::model::status::DataStatus;
+use crate::model::status::{DataStatus, PromotionScore};
 use crate::model::step::Step;
+use crate::model::verdict::Verdict;
 
 /// From here on only this node may be promoted, whatever happens next. Its claim comes last, for it may be killed
 /// before; in a cluster without any record it comes first, and takes the right of all who have none.
@@ -52,4 +54,25 @@ pub(in crate::decide) fn unbound(settings: &Settings, cluster: &Cluster) -> Vec<
         .filter(|node| !record_is_binding(cluster, node.membership))
         .map(|node| node.name.clone())
         .collect()
+}
+
+/// Takes the scores of those who asked to be promoted as well, or could be. This agent looks at the record when it is told to
+/// promote, but the shell agent does not: its score is all that keeps it from that when this node dies. So it is tried
+/// although other writes have failed, and before and after the server is promoted where a candidate of the shell agent
+/// may just be asking; a promotion does not wait for it.
+pub(in crate::decide) fn revoke_scores(seen: &Observation, cluster: &Cluster) -> Option<Verdict> {
+    let asks = |node: &&ClusterNode| {
+        let scored = node.score.is_some_and(|score| score != PromotionScore::Never);
+        node.membership == Membership::Member && (scored || is_of_the_shell_agent(node))
+    };
+    let before =
+        |attempt: &&Attempt| !matches!(attempt.step, Step::PromoteServer | Step::RemoveStandbyMark);
+    let since = seen.taken.0.iter().rev().take_while(before);
+    let tried: Vec<&Step> = since.map(|attempt| &attempt.step).collect();
+    others(cluster)
+        .filter(asks)
+        .map(|node| Step::SetScore(node.name.clone(), PromotionScore::Never))
+        .find(|step| !tried.contains(&step))
+        .filter(|_| !seen.time.remaining.is_zero())
+        .map(Verdict::Do)
 }

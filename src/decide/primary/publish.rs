@@ -10,9 +10,9 @@ use crate::decide::primary::standby_names::{bring_about, in_force};
 use crate::decide::primary::standbys::peers;
 use crate::decide::primary::sync_policy::{concerns, superfluous, wanted_names};
 use crate::decide::rules::authority::{is_in_touch, record_is_binding};
-use crate::decide::rules::fitness::is_fit;
+use crate::decide::rules::fitness::{has_right, is_fit};
 use crate::decide::rules::nodes::others;
-use crate::decide::steps::try_once;
+use crate::decide::steps::{try_anyway, try_once};
 use crate::model::cluster::{Cluster, ClusterNode};
 use crate::model::concern::Concern;
 use crate::model::instance::PrimaryReport;
@@ -51,6 +51,8 @@ fn of_the_standbys(
         return try_once(seen, worries(settings, seen, report, cluster));
     }
     try_once(seen, revocations(settings, cluster, report))
+        // The shell agent looks at no record when it is told to promote.
+        .or_else(|| try_anyway(seen, scores(settings, cluster, report)))
         .or_else(|| try_once(seen, strangers(settings, cluster, &in_force(seen, report))))
         .or_else(|| synchronous(settings, seen, report, cluster))
         .or_else(|| try_once(seen, worries(settings, seen, report, cluster)))
@@ -110,6 +112,18 @@ fn revocations(settings: &Settings, cluster: &Cluster, report: &PrimaryReport) -
         }
     }
     steps
+}
+
+/// Takes the score of every peer that is on record without a right.
+fn scores<'a>(
+    settings: &'a Settings,
+    cluster: &'a Cluster,
+    report: &'a PrimaryReport,
+) -> impl Iterator<Item = Step> + 'a {
+    peers(settings, cluster, report)
+        .filter(|(node, _)| !has_right(settings.rep_mode, cluster, node))
+        .filter(|(node, _)| node.score.is_some_and(|score| score != PromotionScore::Never))
+        .map(|(node, _)| Step::SetScore(node.name.clone(), PromotionScore::Never))
 }
 
 /// Takes every right from the nodes that `node_list` does not name: they may have been in it once.

@@ -184,7 +184,11 @@ fn rewind(
     if seen.time.remaining < (seen.time.elapsed + seen.time.remaining) / 3 {
         return Some(fail(Failure::Deadline(Box::new(Reason::TimeToRewind))));
     }
-    Some(Verdict::Do(Step::Rewind(primary.clone(), theirs.address.clone())))
+    // The shell agent, to which this node may be given back, knows nothing but the lock. With the timeline that is left
+    // here, a copy of the primary is known for one.
+    let lock = seen.files.lock.is_none().then(|| Step::CreateLock(own.timeline()));
+    insist(seen, lock)
+        .or_else(|| Some(Verdict::Do(Step::Rewind(primary.clone(), theirs.address.clone()))))
 }
 
 /// Keeps the WAL that is about to be lost, once; without it nothing is rewound.

@@ -45,18 +45,23 @@ pub(in crate::decide) fn no_right(
 }
 
 /// Tells whether the record says that this node has followed a later primary, and it cannot have: with its lock its server
-/// stays on the timeline that it has written itself, until it is proven. This agent's primary counts nobody who receives
+/// stays on a timeline that it has written itself, until it is proven. This agent's primary counts nobody who receives
 /// only what both have in common (`PrimaryReport::tell_forks`); the shell agent's does. Where nobody else has the latest
 /// data, the record may be older than the lock: the shell agent records itself only once it has promoted.
 #[must_use]
 pub(in crate::decide) fn is_unearned(cluster: &Cluster, files: &Files) -> bool {
-    let stays = matches!(files.recovers_to, Some(RecoveryTimeline::Own(_)));
+    let Some(lock) = files.lock else { return false };
+    let stays_on_its_own = match files.recovers_to {
+        // Of a later timeline than the lock's it has been copied, or rewound, from somebody else.
+        Some(RecoveryTimeline::Own(own)) => lock.timeline.is_none() || own <= lock.timeline,
+        Some(RecoveryTimeline::Latest) | None => false,
+    };
     let recorded = cluster.me().and_then(|me| me.data_status.as_ref());
     let latest = |node: &ClusterNode| {
         node.name != cluster.local && node.data_status == Some(DataStatus::Latest)
     };
     let later = cluster.nodes.iter().any(latest);
-    files.lock.is_some() && stays && later && recorded.is_some_and(has_streamed)
+    stays_on_its_own && later && recorded.is_some_and(has_streamed)
 }
 
 /// Takes a right from this node that it cannot have earned.

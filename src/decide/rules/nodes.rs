@@ -18,3 +18,8 @@ pub(in crate::decide) fn members<'a>(
         .filter_map(|name| cluster.node(name))
         .filter(|node| node.membership == Membership::Member)
 }
+
+/// Tells whether a node stands for election with the shell agent, which says where its WAL ends, but not on which timeline.
+pub(in crate::decide) const fn is_of_the_shell_agent(node: &ClusterNode) -> bool {
+    node.xlog_location.is_some() && node.wal_position.is_none()
+}

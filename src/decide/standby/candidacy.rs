@@ -10,6 +10,7 @@ use crate::decide::steps::try_once;
 use crate::model::cluster::{Cluster, ClusterNode};
 use crate::model::concern::Concern;
 use crate::model::instance::StandbyReport;
+use crate::model::node::NodeName;
 use crate::model::observation::{Attempt, Observation};
 use crate::model::settings::Settings;
 use crate::model::status::PromotionScore;
@@ -31,9 +32,9 @@ pub(in crate::decide) fn stand_for_election(
     if me.wal_position != Some(report.position()) {
         steps.push(Step::SetPosition(Some(report.position())));
     }
-    let standing = standing(settings, cluster, report.position(), &seen.files);
-    steps.extend(location(&standing, report, me));
     let awaited = awaited(settings, seen, cluster);
+    let standing = standing(settings, cluster, report.position(), &seen.files);
+    let location = location(&standing, &awaited, report, me);
     match standing {
         Standing::First if receives(seen, report) => {
             steps.push(Step::Warn(Concern::PrimaryUnseen));
@@ -60,20 +61,31 @@ pub(in crate::decide) fn stand_for_election(
             steps.push(Step::Warn(Concern::LastPrimaryUnseen(last, settings.resource.clone())));
         }
         Standing::Awaiting(nodes) => steps.push(Step::Warn(Concern::ElectionAwaits(nodes))),
+        Standing::BehindUntold(node) => {
+            steps.push(Step::Warn(Concern::ElectionAwaits(vec![node])));
+        }
     }
+    steps.extend(location);
     try_once(seen, steps)
 }
 
 /// Says how far its WAL goes in the words of the shell agent, which compares nothing else: only who has a right does, as
-/// there, and is not behind another. Beside a further one, be it of an older timeline, an instance of the shell agent
-/// records itself as out of date.
-fn location(standing: &Standing, report: &StandbyReport, me: &ClusterNode) -> Option<Step> {
+/// there, is behind nobody, and waits for nobody who is not here. Beside a further one, be it of an older timeline, an
+/// instance of the shell agent records itself as out of date.
+fn location(
+    standing: &Standing,
+    awaited: &[NodeName],
+    report: &StandbyReport,
+    me: &ClusterNode,
+) -> Option<Step> {
     let stands = match standing {
-        Standing::First
-        | Standing::Awaiting(_)
+        Standing::First => awaited.is_empty(),
+        Standing::Awaiting(_) => true,
+        Standing::Behind(_)
+        | Standing::BehindUntold(_)
+        | Standing::NoRight(_)
         | Standing::LastPrimaryUnseen(_)
-        | Standing::FirstAwaits(_) => true,
-        Standing::Behind(_) | Standing::NoRight(_) => false,
+        | Standing::FirstAwaits(_) => false,
     };
     let wanted = stands.then_some(report.wal_end);
     (me.xlog_location != wanted).then_some(Step::SetXlogLocation(wanted))

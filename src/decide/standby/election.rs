@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use crate::decide::rules::authority::quorum_counts;
 use crate::decide::rules::fitness::{NoRight, may_be_promoted, no_right};
-use crate::decide::rules::nodes::members;
+use crate::decide::rules::nodes::{is_of_the_shell_agent, members};
 use crate::decide::rules::quorum::{Proof, proof};
 use crate::model::cluster::{Cluster, ClusterNode, ClusterRole, Membership, QuorumRule};
 use crate::model::instance::Files;
@@ -20,6 +20,8 @@ pub(in crate::decide) enum Standing {
     First,
     /// This node should be promoted instead.
     Behind(NodeName),
+    /// This node, which runs the shell agent, asks to be promoted when it has looked often enough.
+    BehindUntold(NodeName),
     /// It has no right to be promoted.
     NoRight(NoRight),
     /// These nodes have not said yet how far their WAL goes, or are still to start.
@@ -88,9 +90,10 @@ pub(in crate::decide) fn standing(
     let untold = peers
         .iter()
         .find(|peer| is_further_untold(settings.rep_mode, peer, &me, recorded.as_ref()));
-    match better.map(|claim| claim.node).or(untold.map(|peer| &peer.name)) {
-        Some(node) => Standing::Behind(node.clone()),
-        None => Standing::First,
+    match (better, untold) {
+        (Some(claim), _) => Standing::Behind(claim.node.clone()),
+        (None, Some(peer)) => Standing::BehindUntold(peer.name.clone()),
+        (None, None) => Standing::First,
     }
 }
 
@@ -106,7 +109,8 @@ fn is_further_untold(
         return false;
     };
     let latest = peer.data_status == Some(DataStatus::Latest);
-    !is_complete(mode, recorded) && (latest || theirs > mine.position.lsn)
+    let runs = peer.role == ClusterRole::Unpromoted;
+    runs && !is_complete(mode, recorded) && (latest || theirs > mine.position.lsn)
 }
 
 /// Finds a member whose WAL belongs to a later timeline than `mine`, and is thus of a later
@@ -135,11 +139,6 @@ fn is_awaited(mode: ReplicationMode, peer: &ClusterNode, mine: Option<&DataStatu
         }
         ClusterRole::Promoted | ClusterRole::StartFailed => false,
     }
-}
-
-/// Tells whether a node stands for election with the shell agent, which says where its WAL ends, but not on which timeline.
-pub(in crate::decide) const fn is_of_the_shell_agent(node: &ClusterNode) -> bool {
-    node.xlog_location.is_some() && node.wal_position.is_none()
 }
 
 /// Tells whether data of this state are known to have every acknowledged commit, once a quorum has been seen where one

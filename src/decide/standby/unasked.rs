@@ -6,7 +6,7 @@
 //! say matters: it has every acknowledged commit on record, and whether commits wait does not hang on its answer.
 
 use crate::decide::own_record::alone;
-use crate::decide::primary::claim::{take_over, unbound};
+use crate::decide::primary::claim::{revoke_scores, take_over, unbound};
 use crate::decide::rules::authority::awaited;
 use crate::decide::rules::fitness::{half_rewound, may_be_promoted, no_right, refuse};
 use crate::decide::rules::nodes::others;
@@ -32,7 +32,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// shows that no other standby has more. Where commits must wait come what may, they do by the names with which
 /// the server was launched. And WAL must not arrive: the primary would live, and hold the lock.
 fn dispensable(settings: &Settings, seen: &Observation, cluster: &Cluster) -> Option<WalPosition> {
-    if no_right(settings, cluster, &seen.files).is_some() || is_outdone(settings, cluster) {
+    let begun = seen.taken.0.iter().any(|attempt| matches!(attempt.step, Step::CreateLock(_)));
+    let refused = no_right(settings, cluster, &seen.files).is_some() && !begun;
+    if refused || is_outdone(settings, cluster) {
         return None;
     }
     let held = !matches!(seen.instance.postmaster, Postmaster::Running { held: None, .. });
@@ -93,6 +95,7 @@ pub(in crate::decide) fn stand_for_election(
         Standing::First
         | Standing::Awaiting(_)
         | Standing::Behind(_)
+        | Standing::BehindUntold(_)
         | Standing::NoRight(_)
         | Standing::LastPrimaryUnseen(_)
         | Standing::FirstAwaits(_) => return None,
@@ -123,7 +126,9 @@ pub(in crate::decide) fn promote(
     if seen.taken.done(&Step::PromoteServer) {
         return Verdict::Wait(Reason::PromotionEnds);
     }
-    if let Some(why) = no_right(settings, cluster, &seen.files) {
+    // The lock that this promotion has made says nothing against it.
+    let begun = seen.taken.0.iter().any(|attempt| matches!(attempt.step, Step::CreateLock(_)));
+    if let Some(why) = no_right(settings, cluster, &seen.files).filter(|_| !begun) {
         return refuse(why, cluster);
     }
     if seen.time.elapsed < PATIENCE {
@@ -146,6 +151,7 @@ pub(in crate::decide) fn promote(
         // The lock comes first here: a disk that stands still takes nobody's right.
         .or_else(|| insist(seen, seen.files.lock.is_none().then_some(lock)))
         .or_else(|| insist(seen, take_over(settings, cluster)))
+        .or_else(|| revoke_scores(seen, cluster))
         .or_else(|| once_or_fail(seen, [Some(Step::PromoteServer)]))
         .unwrap_or(Verdict::Wait(Reason::PromotionEnds))
 }

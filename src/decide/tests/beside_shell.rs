@@ -4,12 +4,12 @@
 use super::scene::{END, Scene, node, position};
 use super::verdicts::{asks_to_be_promoted, failed, primary_report};
 use crate::model::action::Action;
-use crate::model::cluster::Membership;
+use crate::model::cluster::{ClusterRole, Membership};
 use crate::model::concern::Concern;
 use crate::model::instance::{Files, Lock};
 use crate::model::recovery_timeline::RecoveryTimeline;
 use crate::model::settings::ReplicationMode::{Async, Sync};
-use crate::model::status::{DataStatus, PromotionScore};
+use crate::model::status::{DataStatus, InstanceStatus, PromotionScore};
 use crate::model::step::Step;
 use crate::model::verdict::Failure;
 use crate::model::wal::{Lsn, Timeline};
@@ -114,6 +114,42 @@ fn what_stays_on_its_own_timeline_has_earned_no_right() {
     let mut proven = counted_visitor();
     proven.seen.files.lock = None;
     assert!(asks_to_be_promoted(&mut proven));
+}
+
+#[test]
+fn what_was_copied_since_has_earned_its_right_although_the_lock_was_left() {
+    let mut scene = counted_visitor();
+    scene.seen.files.recovers_to = Some(RecoveryTimeline::Own(Some(Timeline(2))));
+    scene.standby_report().timeline = Timeline(2);
+    assert!(asks_to_be_promoted(&mut scene));
+    let mut unknown = counted_visitor();
+    unknown.seen.files.lock = Some(Lock { timeline: None });
+    assert!(!asks_to_be_promoted(&mut unknown), "the shell agent's lock says nothing");
+}
+
+#[test]
+fn nobody_waits_for_a_candidate_of_the_shell_agent_that_does_not_run() {
+    let mut scene = Scene::standby(Async, "pm01");
+    candidate_of_the_shell_agent(&mut scene, Lsn(END.0 + 8));
+    scene.node("pm01").data_status = Some(DataStatus::StreamingAsync);
+    scene.node("pm02").data_status = Some(DataStatus::StreamingAsync);
+    let (steps, _) = scene.run(Action::Monitor);
+    let waits = Step::Warn(Concern::ElectionAwaits(vec![node("pm02")]));
+    assert!(steps.contains(&waits), "{steps:?}");
+    scene.next_action();
+    scene.node("pm02").role = ClusterRole::Stopped;
+    assert!(asks_to_be_promoted(&mut scene));
+}
+
+#[test]
+fn a_standby_that_goes_loses_its_score_although_the_cluster_has_refused_something() {
+    let mut scene = Scene::primary(Sync);
+    scene.report().standbys.clear();
+    scene.fail(Step::SetStatus(node("pm01"), InstanceStatus::Primary));
+    let (steps, _) = scene.run(Action::Monitor);
+    let taken = steps.iter().position(|step| *step == never("pm02"));
+    let named = steps.iter().position(|step| matches!(step, Step::WriteSyncNames(_)));
+    assert!(taken.is_some() && (named.is_none() || taken < named), "{steps:?}");
 }
 
 #[test]

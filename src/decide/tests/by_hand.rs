@@ -270,19 +270,28 @@ fn a_primary_by_hand_is_on_record_before_it_is_demoted_or_stopped() {
 }
 
 #[test]
-fn a_primary_by_hand_that_is_stopped_leaves_a_lock_of_its_timeline() {
+fn a_primary_that_is_deposed_is_stopped_with_a_lock_of_its_timeline() {
     for action in [Action::Demote, Action::Stop] {
-        for (noted, locks) in [(None, true), (Some(None), true), (Some(Some(Timeline(1))), false)] {
+        for (recorded, noted, locks) in [
+            (Some(Disconnected), None, true),
+            (Some(Disconnected), Some(None), true),
+            (Some(Disconnected), Some(Some(Timeline(1))), false),
+            (None, None, true),
+            // One that could not be put on record gives no right up.
+            (Some(StreamingSync), None, false),
+            (Some(Latest), None, false),
+        ] {
             let mut scene = Scene::primary(Sync);
-            scene.node("pm01").data_status = Some(DataStatus::Disconnected);
-            scene.node("pm02").data_status = Some(DataStatus::Latest);
+            scene.node("pm01").data_status = recorded.clone();
+            scene.node("pm02").data_status = Some(Latest);
             scene.node("pm02").role = ClusterRole::Promoted;
             scene.seen.files.lock = noted.map(|timeline| Lock { timeline });
+            let what = format!("{action:?} {recorded:?} {noted:?}");
             let (steps, _) = scene.run(action);
             let lock = steps.iter().position(|step| *step == Step::CreateLock(Timeline(1)));
             let ended = steps.iter().position(|step| matches!(step, Step::Shutdown(_)));
-            assert_eq!(lock.is_some(), locks, "{action:?} {noted:?}: {steps:?}");
-            assert!(lock < ended, "{action:?} {noted:?}: {steps:?}");
+            assert_eq!(lock.is_some(), locks, "{what}: {steps:?}");
+            assert!(lock < ended, "{what}: {steps:?}");
         }
     }
 }

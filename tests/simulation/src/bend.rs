@@ -9,7 +9,6 @@ use pgsql_ha::model::instance::Answer;
 use pgsql_ha::model::node::NodeName;
 use pgsql_ha::model::observation::{ClusterView, Observation, Taken};
 use pgsql_ha::model::policy::SyncAvailability;
-use pgsql_ha::model::recovery_timeline::RecoveryTimeline;
 use pgsql_ha::model::rejoin::Evidence;
 use pgsql_ha::model::settings::Settings;
 use pgsql_ha::model::status::{DataStatus, InstanceStatus, PromotionScore};
@@ -119,15 +118,6 @@ pub fn distort(mutation: Mutation, seen: &mut Observation, action: Action) {
                 node.status = Some(InstanceStatus::Primary);
                 node.score = Some(PromotionScore::PROMOTE_ME);
             });
-        }
-        Mutation::VisitsCount => {
-            let recorded = seen.cluster.seen().and_then(Cluster::me);
-            let streamed = recorded.and_then(|me| me.data_status.as_ref()).is_some_and(|status| {
-                matches!(status, DataStatus::StreamingSync | DataStatus::StreamingAsync)
-            });
-            if streamed {
-                seen.files.recovers_to = Some(RecoveryTimeline::Latest);
-            }
         }
         Mutation::UntoldIsNobody => with_others(seen, |node| {
             if node.xlog_location.is_some() && node.wal_position.is_none() {

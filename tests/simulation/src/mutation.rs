@@ -76,8 +76,6 @@ pub enum Mutation {
     NeverStopped,
     /// A promotion leaves the others their scores.
     ScoresStay,
-    /// A right that the record gives is earned, whatever the node's files say.
-    VisitsCount,
     /// A candidate that does not say its timeline counts for nothing.
     UntoldIsNobody,
     /// A primary by hand is stopped without a lock.
@@ -90,7 +88,7 @@ pub enum Mutation {
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 35] = [
         Self::QuorumAlways,
         Self::QuorumRemembered,
         Self::LostIsDown,
@@ -122,7 +120,6 @@ impl Mutation {
         Self::DeafAreFit,
         Self::NeverStopped,
         Self::ScoresStay,
-        Self::VisitsCount,
         Self::UntoldIsNobody,
         Self::NoLockLeft,
         Self::StopLies,
@@ -164,7 +161,6 @@ impl Mutation {
             Self::DeafAreFit => "deaf-are-fit",
             Self::NeverStopped => "never-stopped",
             Self::ScoresStay => "scores-stay",
-            Self::VisitsCount => "visits-count",
             Self::UntoldIsNobody => "untold-is-nobody",
             Self::NoLockLeft => "no-lock-left",
             Self::StopLies => "stop-lies",
@@ -203,12 +199,8 @@ impl Mutation {
         if matches!(self, Self::NeverStopped) {
             options.scope = options.scope.with(Part::Hands);
         }
-        if matches!(self, Self::ScoresStay | Self::VisitsCount | Self::UntoldIsNobody) {
+        if matches!(self, Self::ScoresStay | Self::UntoldIsNobody) {
             options.scope = Scope::BESIDE;
-        }
-        if matches!(self, Self::VisitsCount) {
-            (options.mode, options.hosts, options.ignore_quorum) =
-                (ReplicationMode::Sync, 3, false);
         }
         if matches!(self, Self::NoLockLeft) {
             options.scope = options.scope.with(Part::Nodes).with(Part::Hands);
@@ -259,7 +251,6 @@ impl Mutation {
             Self::ScoresStay => {
                 "beside the shell agent: a promotion takes the scores of all others"
             }
-            Self::VisitsCount => "... what stays on its own timeline has followed nobody",
             Self::UntoldIsNobody => {
                 "... and its last primary comes first, though it does not say its timeline"
             }

@@ -1,6 +1,6 @@
 //! `pg_rewind` and what goes before it: it takes time, and what is killed in its middle is nobody's data.
 
-use pgsql_ha::model::instance::{ControlState, Lock};
+use pgsql_ha::model::instance::ControlState;
 
 use crate::agent::Running;
 use crate::inquiry::{control, reach};
@@ -52,7 +52,6 @@ pub fn rewind(
     }
     let takes = world.chance.u64(5..150).min(running.remaining(world.now));
     world.hosts[id].disk.rewinding = true;
-    world.hosts[id].disk.lock.get_or_insert(Lock { timeline: None });
     running.rewinds_until = Some(world.now + takes);
     running.blocked_until = world.now + takes;
     Ok(())

@@ -30,6 +30,9 @@ use crate::world::{HostId, Tick, World};
 /// `xlog_check_count`.
 const CHECKS: u32 = 3;
 
+/// How often some commands are tried.
+const TRIES: u32 = 5;
+
 /// How long a fast shutdown is waited for: `stop_escalate`, which is longer than the timeout less ten seconds.
 const STOP_ESCALATE: Tick = 500;
 
@@ -47,8 +50,10 @@ pub struct Script {
 /// A command of the script.
 #[derive(Debug, Clone)]
 enum Line {
-    /// Is retried until it succeeds (`exec_with_retry`).
+    /// Is retried until it succeeds (`exec_with_retry 0`).
     Take(Step),
+    /// Is tried so many times (`exec_with_retry 5`).
+    Try(Step, u32),
     /// `change_pgsql_status`.
     Status(HostId, InstanceStatus),
     /// `change_data_status`.
@@ -61,8 +66,8 @@ enum Line {
     AsyncMode(HostId),
     /// `show_xlog_location`.
     ShowLocation,
-    /// `delete_xlog_location`.
-    DeleteLocation,
+    /// `delete_xlog_location`, tried so many times.
+    DeleteLocation(u32),
     /// `show_master_baseline`.
     ShowBaseline,
     /// Removes `XLOG_NOTE_FILE`.
@@ -163,9 +168,26 @@ pub fn is_kept(world: &World, id: HostId) -> bool {
     let group = world.groups.iter().find(|group| group.members.contains(&id));
     let members = group.map_or(0, |group| group.members.len());
     let all_read_it = members * 2 > joined && joined > 2;
-    let kept = !by_shell && all_read_it && reigned >= SCORES;
-    let unnoticed = by_shell && !world.hosts[id].had_lock;
-    !world.record_in_doubt && if world.hosts[id].shell { kept } else { !unnoticed }
+    // Its own copy says that it has no right: it is promoted for a score that was left.
+    let unfit = match &world.hosts[id].cib.nodes[id].data_status {
+        Some(DataStatus::Disconnected | DataStatus::StreamingPotential | DataStatus::Other(_)) => {
+            true
+        }
+        Some(
+            DataStatus::Latest
+            | DataStatus::StreamingSync
+            | DataStatus::StreamingAsync
+            | DataStatus::StreamingQuorum
+            | DataStatus::StreamingBehind,
+        )
+        | None => false,
+    };
+    let kept = !by_shell && (all_read_it || unfit) && reigned >= SCORES;
+    let host = &world.hosts[id];
+    // It has WAL from beyond where the last primary began.
+    let ahead = world.last_promotion.is_some_and(|(.., place)| host.disk.wal.len() > place);
+    let unnoticed = by_shell && !host.had_lock && ahead;
+    !world.record_in_doubt && if host.shell { kept } else { !unnoticed }
 }
 
 /// Tells whether a promotion counts: one by the shell agent that goes on although its partition has lost the others, with
@@ -186,7 +208,7 @@ fn start(world: &World, id: HostId) -> Vec<Line> {
         Line::Take(never(world, id)),
         Line::ForgetNote,
         Line::Take(Step::WriteStandbySettings),
-        Line::DeleteLocation,
+        Line::DeleteLocation(TRIES),
         Line::Take(Step::WriteSyncNames(SyncNames::nobody())),
         Line::RefuseLocked,
         Line::Take(Step::Launch),
@@ -230,18 +252,17 @@ fn demote(world: &World, id: HostId) -> Vec<Line> {
     lines
 }
 
-/// `stop_escalate_in_slave` is 0.
 fn stop(world: &World, id: HostId) -> Vec<Line> {
-    let mut lines = vec![Line::Take(never(world, id)), Line::DeleteLocation];
+    let mut lines = vec![Line::Try(never(world, id), TRIES), Line::DeleteLocation(TRIES)];
     let runs = world.hosts[id].server.runs();
     if runs {
-        lines.push(Line::Take(Step::Shutdown(ShutdownMode::Immediate)));
+        lines.push(Line::Take(Step::Shutdown(ShutdownMode::Fast)));
         lines.push(Line::UntilItIsGone);
     }
     lines.push(Line::Status(id, InstanceStatus::Stopped));
     if runs {
         lines.push(Line::Take(Step::WriteSyncNames(SyncNames::nobody())));
-        lines.push(Line::Take(Step::SetBaseline(None)));
+        lines.push(Line::Try(Step::SetBaseline(None), TRIES));
     }
     lines.push(Line::End(Outcome::Success));
     lines
@@ -260,9 +281,9 @@ fn notify(world: &World, id: HostId, order: &Order, settings: &Settings) -> Vec<
             if other == id { Vec::new() } else { vec![Line::CompareBaselines(other)] }
         }
         (Some((Post, Promote)), Some(other)) if other != id => {
-            vec![Line::DeleteLocation, Line::Take(Step::SetBaseline(None))]
+            vec![Line::DeleteLocation(TRIES), Line::Take(Step::SetBaseline(None))]
         }
-        (Some((Post, Promote)), _) => vec![Line::DeleteLocation],
+        (Some((Post, Promote)), _) => vec![Line::DeleteLocation(TRIES)],
         (Some((Post, Demote)), _) if demoted != Some(id) && primary != Some(id) => {
             vec![Line::ShowBaseline, Line::Status(id, InstanceStatus::Alone)]
         }
@@ -282,11 +303,25 @@ fn perform(world: &mut World, id: HostId, running: &mut Running, line: &Line) ->
         Line::Score(of, score) => set_score(world, id, running, *of, *score),
         Line::SyncMode(peer) => set_mode(world, id, running, *peer, true),
         Line::AsyncMode(peer) => set_mode(world, id, running, *peer, false),
-        Line::ShowLocation => location(world, id).map_or(Next::Again(10), |found| {
-            cib::say_location(world, id, Some(found));
-            Next::Line
-        }),
-        Line::DeleteLocation => {
+        Line::Try(step, left) => match take(world, id, running, step) {
+            Next::Again(after) if *left > 1 => {
+                try_again(world, running, after, Line::Try(step.clone(), left - 1))
+            }
+            Next::Again(_) | Next::Line | Next::End(_) => Next::Line,
+        },
+        Line::ShowLocation => match location(world, id) {
+            None => failed(),
+            Some(_) if is_troubled(world, id) => Next::Again(10),
+            Some(found) => {
+                cib::say_location(world, id, Some(found));
+                Next::Line
+            }
+        },
+        Line::DeleteLocation(left) if is_troubled(world, id) => match left {
+            0 | 1 => Next::Line,
+            left => try_again(world, running, 10, Line::DeleteLocation(left - 1)),
+        },
+        Line::DeleteLocation(_) => {
             cib::say_location(world, id, None);
             Next::Line
         }
@@ -472,6 +507,17 @@ fn set_mode(
     go_on_with(running, lines)
 }
 
+/// Puts a command back that has been tried once more.
+fn try_again(world: &World, running: &mut Running, after: Tick, line: Line) -> Next {
+    running.blocked_until = running.blocked_until.max(world.now + after);
+    go_on_with(running, vec![line])
+}
+
+/// Tells whether the attribute daemon does not take a write just now.
+fn is_troubled(world: &mut World, id: HostId) -> bool {
+    world.now < world.hosts[id].slow_until && world.chance.u8(..3) != 0
+}
+
 const fn until(so: bool) -> Next {
     if so { Next::Line } else { Next::Again(10) }
 }
@@ -554,7 +600,7 @@ fn master_right(world: &mut World, id: HostId, running: &mut Running) -> Next {
     if furthest == mine {
         let me = world.hosts[id].name.clone();
         let asks = Step::SetScore(me, PromotionScore::PROMOTE_ME);
-        return go_on_with(running, vec![Line::Take(asks)]);
+        return go_on_with(running, vec![Line::Try(asks, TRIES)]);
     }
     world.hosts[id].disk.note = Some((seen, 0));
     go_on_with(running, vec![Line::Data(id, DataStatus::Disconnected)])
