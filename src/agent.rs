@@ -28,8 +28,6 @@ use crate::ocf::{notification, settings};
 use crate::pacemaker::Tools;
 use crate::postgres::postmaster;
 use crate::postgres::server_process;
-use crate::postgres::session::Session;
-use crate::postgres::version::Version;
 use crate::system::identity::{User, acting_as_root};
 use crate::system::pause::pause;
 use crate::world::{Clock, World};
@@ -114,18 +112,7 @@ fn prepare(
         timeout,
     };
     let engine = Engine::new(request, &settings);
-    let world = World {
-        retry_is_free: facts::server_setting(&settings, &user, "wal_retrieve_retry_interval")
-            .is_none(),
-        version: Version::of_directory(&settings, &user).ok(),
-        session: Session::new(&settings, &user),
-        log_mark: None,
-        local,
-        tools,
-        clock,
-        user,
-        settings,
-    };
+    let world = World::new(settings, user, local, tools, clock, facts::retry_is_free);
     Ok((world, engine))
 }
 

@@ -9,6 +9,7 @@ use clap::error::ErrorKind;
 use clap::{Arg, Command};
 
 use crate::agent;
+use crate::command;
 use crate::ocf::environment::Environment;
 use crate::ocf::exit_code::ExitCode as OcfExitCode;
 use crate::ocf::word::{Printout, Word};
@@ -18,10 +19,13 @@ use crate::ocf::{meta_data, usage};
 #[must_use]
 pub fn run(arguments: &[String]) -> ExitCode {
     let program = arguments.first().map_or("pgsql-ha", String::as_str);
+    if let Some(command) = arguments.get(1).and_then(|word| command::find(word)) {
+        return command.run(program, &arguments[1..]);
+    }
     let command = Command::new("pgsql-ha")
         .version(env!("CARGO_PKG_VERSION"))
         .override_usage(format!("{program} ACTION"))
-        .override_help(usage::usage(program))
+        .override_help(help(program))
         .disable_help_subcommand(true)
         .arg(Arg::new("action").required(true));
     match command.try_get_matches_from(arguments) {
@@ -37,6 +41,11 @@ pub fn run(arguments: &[String]) -> ExitCode {
             _ => say(&usage::usage(program), OcfExitCode::Generic),
         },
     }
+}
+
+/// What a person is told: the actions, and the operator's commands.
+fn help(program: &str) -> String {
+    format!("{}\nFor people, each with --help:\n\n{}", usage::usage(program), command::list())
 }
 
 fn act(word: &str, program: &str) -> ExitCode {

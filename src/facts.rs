@@ -67,6 +67,12 @@ fn recovery_target(settings: &Settings, user: &User) -> Option<&'static str> {
     standby::RECOVERY_TARGETS.into_iter().find(is_set)
 }
 
+/// Tells whether the server's configuration leaves `wal_retrieve_retry_interval` alone.
+#[must_use]
+pub fn retry_is_free(settings: &Settings, user: &User) -> bool {
+    server_setting(settings, user, "wal_retrieve_retry_interval").is_none()
+}
+
 /// Returns this host's name.
 #[must_use]
 pub fn host_name() -> String {

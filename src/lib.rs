@@ -10,6 +10,7 @@
 //!
 //! ```text
 //! main ▶ cli ▶ agent ▶ engine, observe, execute, facts, ocf, world
+//!           cli ▶ command ▶ engine, observe, facts, ocf, world
 //! observe, execute ▶ world ▶ postgres, pacemaker, model      observe ▶ engine
 //! engine ▶ decide ▶ model                 postgres, pacemaker ▶ system, model
 //! ocf ▶ model                             system, model ▶ std
@@ -17,6 +18,7 @@
 
 pub mod agent;
 pub mod cli;
+pub mod command;
 pub mod decide;
 pub mod engine;
 pub mod execute;

@@ -80,6 +80,29 @@ pub struct World {
 }
 
 impl World {
+    /// Opens the handles of an instance; `retry_is_free` looks at the server's configuration.
+    #[must_use]
+    pub fn new(
+        settings: Settings,
+        user: User,
+        local: NodeName,
+        tools: Tools,
+        clock: Clock,
+        retry_is_free: fn(&Settings, &User) -> bool,
+    ) -> Self {
+        Self {
+            retry_is_free: retry_is_free(&settings, &user),
+            version: Version::of_directory(&settings, &user).ok(),
+            session: Session::new(&settings, &user),
+            log_mark: None,
+            local,
+            tools,
+            clock,
+            user,
+            settings,
+        }
+    }
+
     /// Tells whether the server is told to run as a standby (`standby.signal`; `recovery.conf` below 12).
     #[must_use]
     pub fn is_marked_standby(&self) -> bool {

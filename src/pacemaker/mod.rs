@@ -6,6 +6,7 @@ pub mod attribute;
 pub mod cib;
 pub mod history;
 pub mod node_name;
+pub mod primitives;
 pub mod votes;
 
 use std::path::{Path, PathBuf};

@@ -2,6 +2,9 @@
 
 use crate::site::Site;
 
+/// The agent, as it is installed on the hosts.
+const AGENT: &str = "/usr/lib/ocf/resource.d/heartbeat/pgsql";
+
 #[test]
 fn the_seed_data_comes_up_as_one_primary_with_streaming_standbys() {
     let site = Site::three_hosts();
@@ -37,6 +40,31 @@ fn the_seed_data_comes_up_as_one_primary_with_streaming_standbys() {
     assert_eq!(modes, "700 postgres\n600 postgres\n");
     let lock = primary.run_ok(&["stat", "-c", "%U", "/var/lib/pgsql/tmp/PGSQL.lock"]);
     assert_eq!(lock.expect("the primary has its lock"), "postgres\n");
+}
+
+#[test]
+fn show_tells_on_every_host_what_the_cluster_and_the_server_say() {
+    let site = Site::three_hosts();
+    for name in ["pm01", "pm02"] {
+        let shown = site.cluster.host(name).run_ok(&[AGENT, "show"]).expect("it is shown");
+        let lines: Vec<&str> = shown.lines().collect();
+        let [head, server, cluster, _, nodes @ ..] = &lines[..] else { panic!("{shown}") };
+        assert_eq!(*head, "pgsql: /var/lib/pgsql/data rep_mode=sync");
+        let says = if name == "pm01" { "pm01: primary, " } else { "pm02: standby, " };
+        assert!(server.starts_with(says), "{server}");
+        assert_eq!(*cluster, "quorum, fencing, primary: pm01");
+        let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        let rows: Vec<_> = nodes.iter().map(|line| words(line)).collect();
+        assert_eq!(rows[0][..6], ["pm01", "yes", "Promoted", "PRI", "LATEST", "1000"]);
+        let second = ["pm02", "yes", "Unpromoted", "HS:sync", "STREAMING|SYNC", "100"];
+        assert_eq!(rows[1][..6], second);
+        assert_eq!(rows.len(), 3, "{shown}");
+    }
+    let host = site.cluster.host("pm01");
+    let other = host.run(&[AGENT, "show", "--resource", "other"]).expect("runs");
+    assert_eq!(other.code, 1);
+    let said = "no resource of the agent pgsql of this name; it has pgsql";
+    assert!(other.stderr.contains(said), "{}", other.stderr);
 }
 
 #[test]

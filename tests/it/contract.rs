@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use crate::agent::{Agent, GENERIC, INSTALLED, NOT_RUNNING, PERMISSION, SUCCESS, UNIMPLEMENTED};
+use crate::agent::{
+    ARGS, Agent, GENERIC, INSTALLED, NOT_RUNNING, PERMISSION, SUCCESS, UNIMPLEMENTED,
+};
 use crate::broken_cluster::LOAD;
 use crate::server::{Server, as_postgres, bindir, give_to_postgres, until};
 
@@ -61,6 +63,21 @@ fn a_monitor_finds_no_server_where_none_runs() {
     server.agent().recurring().run("monitor").exits(NOT_RUNNING).without_reason();
     server.agent().run("monitor").exits(NOT_RUNNING);
     server.agent().run("status").exits(NOT_RUNNING);
+}
+
+#[test]
+fn commands_for_people_explain_themselves() {
+    Agent::new().call(&["--help"]).exits(SUCCESS).says("  show ");
+    Agent::new().call(&["show", "--help"]).exits(SUCCESS).says("--resource").says("Exit codes: ");
+    let wrong = Agent::new().call(&["show", "--nonsense"]).exits(ARGS);
+    assert!(wrong.stderr.contains("--nonsense"), "{}", wrong.stderr);
+}
+
+#[test]
+fn show_tells_of_a_server_although_no_cluster_answers() {
+    let server = Server::started();
+    let agent = server.agent().env("HA_SBIN_DIR", "/nowhere");
+    agent.call(&["show"]).exits(SUCCESS).says("pgsql: ").says("rep_mode=none").says("primary, 1:");
 }
 
 #[test]

@@ -8,9 +8,10 @@ use std::fs;
 use crate::source::{self, ROOT, Source};
 
 /// Which modules a module may use.
-const ARROWS: [(&str, &[&str]); 14] = [
+const ARROWS: [(&str, &[&str]); 15] = [
     ("main", &["cli"]),
-    ("cli", &["agent", "ocf", "model"]),
+    ("cli", &["agent", "command", "ocf", "model"]),
+    ("command", &["engine", "observe", "facts", "ocf", "world", "model", "pacemaker", "system"]),
     (
         "agent",
         &[
