@@ -4,6 +4,7 @@
 //! action's decision, or a rule that several of them share.
 
 mod action;
+mod invariants;
 mod own_record;
 mod primary;
 mod rejoin;
@@ -21,10 +22,10 @@ use crate::model::observation::Observation;
 use crate::model::settings::Settings;
 use crate::model::verdict::Verdict;
 
-/// Decides the next step of an action.
+/// Decides the next step of an action. A step that would break an invariant is no verdict.
 #[must_use]
 pub fn decide(action: Action, settings: &Settings, seen: &Observation) -> Verdict {
-    match action {
+    let verdict = match action {
         Action::Start => start::start(settings, seen),
         Action::Stop => stop::stop(settings, seen),
         Action::Status => monitor::status(seen),
@@ -32,5 +33,6 @@ pub fn decide(action: Action, settings: &Settings, seen: &Observation) -> Verdic
         Action::Promote => promote::promote(settings, seen),
         Action::Demote => demote::demote(settings, seen),
         Action::Notify => notify::notify(settings, seen),
-    }
+    };
+    invariants::kept(action, settings, seen, verdict)
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::invariant::Invariant;
 use super::node::{NodeName, ResourceName};
 use super::rejoin::Kinship;
 use super::settings::ReplicationMode;
@@ -38,6 +39,8 @@ pub enum Concern {
     Unrecorded,
     /// The record says that this node has followed a later primary, and its data has not been compared with that one's.
     Uncompared,
+    /// A step was decided that would break an invariant: nothing was changed.
+    Broken(Invariant),
     /// `node_list` does not name this node.
     Unlisted(NodeName),
     /// There is a primary, and this standby does not receive WAL from it.
@@ -116,6 +119,7 @@ impl Concern {
             | Self::Unfit(_)
             | Self::Unrecorded
             | Self::Uncompared
+            | Self::Broken(_)
             | Self::Unlisted(_)
             | Self::Overridden(_)
             | Self::NoConnectionFree
@@ -293,6 +297,11 @@ impl fmt::Display for Concern {
             Self::FirstAwaits(nodes, resource) => f.write_str(&first_awaits(nodes, resource)),
             Self::Unrecorded => f.write_str(UNRECORDED),
             Self::Uncompared => f.write_str(UNCOMPARED),
+            Self::Broken(invariant) => write!(
+                f,
+                "the agent would have made {invariant}: that is a fault of the agent, and nothing was changed; please \
+                 report it with this log"
+            ),
             Self::Unlisted(node) => write!(
                 f,
                 "node_list does not name {node}: it is never promoted, and no commit waits for \

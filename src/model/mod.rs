@@ -8,6 +8,7 @@ pub mod cluster;
 pub mod concern;
 pub mod exit_reason;
 pub mod instance;
+pub mod invariant;
 pub mod node;
 pub mod notification;
 pub mod observation;

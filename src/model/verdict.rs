@@ -10,6 +10,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::exit_reason::{BYTES_MAX, shortened, wrong_parameter};
+use super::invariant::Invariant;
 use super::node::NodeName;
 use super::rejoin::{Refusal, Resync};
 use super::status::DataStatus;
@@ -120,6 +121,8 @@ pub enum Failure {
     Deadline(Box<Reason>),
     /// The cluster could not be asked.
     ClusterUnavailable(String),
+    /// A step was decided that would break an invariant: nothing was changed.
+    Broken(Invariant),
     /// A step failed.
     StepFailed(Box<Step>, String),
 }
@@ -207,6 +210,7 @@ impl fmt::Display for Failure {
                 write!(f, "primary_conninfo is overridden: remove it from postgresql.auto.conf")
             }
             Self::Unrecorded => f.write_str(UNRECORDED),
+            Self::Broken(invariant) => write!(f, "The agent would have made {invariant}"),
             Self::Uncompared => f.write_str(UNCOMPARED),
             Self::Unlisted(node) => write!(f, "node_list does not name {node}: {UNLISTED}"),
             Self::DataOutOfDate(status) => write!(f, "My data is out-of-date. status={status}"),

@@ -227,6 +227,7 @@ pub const fn of_failure(failure: &Failure) -> ExitCode {
         | Failure::DataOutOfDate(_)
         | Failure::Unrecorded
         | Failure::Uncompared
+        | Failure::Broken(_)
         | Failure::Unlisted(_)
         | Failure::NotAStandby
         | Failure::PeerAhead(..)

@@ -41,7 +41,7 @@ const ARROWS: [(&str, &[&str]); 15] = [
 ];
 
 /// The same within `decide`, from the actions down.
-const FLOORS: [(&str, &[&str]); 8] = [
+const FLOORS: [(&str, &[&str]); 9] = [
     ("action", &["standby", "rejoin", "primary", "server", "rules", "own_record", "steps"]),
     ("standby", &["primary", "server", "rules", "own_record", "steps"]),
     ("rejoin", &["server", "rules", "steps"]),
@@ -50,6 +50,7 @@ const FLOORS: [(&str, &[&str]); 8] = [
     ("rules", &["steps"]),
     ("own_record", &["steps"]),
     ("steps", &[]),
+    ("invariants", &["rules"]),
 ];
 
 /// The modules that neither touch nor ask anything: values in, values out.

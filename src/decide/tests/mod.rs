@@ -20,7 +20,7 @@ mod publish;
 mod quorum;
 mod rejoin;
 mod rights;
-mod scene;
+pub(in crate::decide) mod scene;
 mod slots;
 mod start;
 mod stop;

@@ -23,22 +23,22 @@ use crate::model::verdict::Verdict;
 use crate::model::wal::{Lsn, Timeline, WalPosition};
 
 /// The end of everybody's WAL in a scene that is at rest.
-pub(super) const END: Lsn = Lsn(0x300_0060);
+pub(in crate::decide) const END: Lsn = Lsn(0x300_0060);
 
-pub(super) fn node(name: &str) -> NodeName {
+pub(in crate::decide) fn node(name: &str) -> NodeName {
     NodeName::new(name)
 }
 
-pub(super) fn settings(mode: ReplicationMode) -> Settings {
+pub(in crate::decide) fn settings(mode: ReplicationMode) -> Settings {
     let node_list = ["pm01", "pm02", "pm03"].map(NodeName::new).to_vec();
     Settings { rep_mode: mode, node_list, ..Settings::example("/data".as_ref()) }
 }
 
 /// A world that one host sees, and that its steps change.
 #[derive(Clone)]
-pub(super) struct Scene {
-    pub(super) settings: Settings,
-    pub(super) seen: Observation,
+pub(in crate::decide) struct Scene {
+    pub(in crate::decide) settings: Settings,
+    pub(in crate::decide) seen: Observation,
 }
 
 fn cluster_node(name: &str) -> ClusterNode {
@@ -60,7 +60,7 @@ fn cluster_node(name: &str) -> ClusterNode {
     }
 }
 
-pub(super) fn row(name: &str, state: &str, sync_state: &str, flush: Lsn) -> StandbyRow {
+pub(in crate::decide) fn row(name: &str, state: &str, sync_state: &str, flush: Lsn) -> StandbyRow {
     StandbyRow {
         sent_lsn: Some(flush),
         shares_history: true,
@@ -72,7 +72,7 @@ pub(super) fn row(name: &str, state: &str, sync_state: &str, flush: Lsn) -> Stan
 }
 
 /// A slot that nobody uses.
-pub(super) fn slot(name: &str, restart_lsn: Option<Lsn>) -> SlotRow {
+pub(in crate::decide) fn slot(name: &str, restart_lsn: Option<Lsn>) -> SlotRow {
     SlotRow { name: name.into(), active: false, restart_lsn, lost: false, idle: None }
 }
 
@@ -122,7 +122,7 @@ impl Scene {
     }
 
     /// `pm01` is the primary; `pm02` streams synchronously (in sync mode), `pm03` does not.
-    pub(super) fn primary(mode: ReplicationMode) -> Self {
+    pub(in crate::decide) fn primary(mode: ReplicationMode) -> Self {
         let sync = mode == ReplicationMode::Sync;
         let names = if sync { "\"pm02\"" } else { "" };
         let report = PrimaryReport {
@@ -163,7 +163,7 @@ impl Scene {
     }
 
     /// Leaves the first nodes; each of two has quorum alone.
-    pub(super) fn keep_hosts(&mut self, count: usize) {
+    pub(in crate::decide) fn keep_hosts(&mut self, count: usize) {
         self.settings.node_list.truncate(count);
         self.cluster().nodes.truncate(count);
         if count < 3 {
@@ -172,7 +172,7 @@ impl Scene {
     }
 
     /// A standby among three without a primary; nobody has a record.
-    pub(super) fn standby(mode: ReplicationMode, local: &str) -> Self {
+    pub(in crate::decide) fn standby(mode: ReplicationMode, local: &str) -> Self {
         let report = StandbyReport {
             timeline: Timeline(1),
             wal_end: END,
@@ -196,7 +196,7 @@ impl Scene {
     }
 
     /// Nothing runs on this host.
-    pub(super) fn stopped(mode: ReplicationMode, local: &str) -> Self {
+    pub(in crate::decide) fn stopped(mode: ReplicationMode, local: &str) -> Self {
         let mut scene = Self::new(mode, local, Answer::NotAsked);
         scene.seen.instance.postmaster = Postmaster::Absent;
         let me = scene.node(local);
@@ -207,32 +207,32 @@ impl Scene {
     }
 
     /// Adds a host that runs a standby.
-    pub(super) fn add_node(&mut self, name: &str) {
+    pub(in crate::decide) fn add_node(&mut self, name: &str) {
         self.cluster().nodes.push(cluster_node(name));
         self.settings.node_list.push(node(name));
     }
 
-    pub(super) fn cluster(&mut self) -> &mut Cluster {
+    pub(in crate::decide) fn cluster(&mut self) -> &mut Cluster {
         match &mut self.seen.cluster {
             ClusterView::Seen(cluster) => cluster,
             ClusterView::NotAsked | ClusterView::Unavailable(_) => panic!("no cluster in scene"),
         }
     }
 
-    pub(super) fn node(&mut self, name: &str) -> &mut ClusterNode {
+    pub(in crate::decide) fn node(&mut self, name: &str) -> &mut ClusterNode {
         let wanted = node(name);
         let nodes = &mut self.cluster().nodes;
         nodes.iter_mut().find(|node| node.name == wanted).expect("a node of the scene")
     }
 
-    pub(super) fn report(&mut self) -> &mut PrimaryReport {
+    pub(in crate::decide) fn report(&mut self) -> &mut PrimaryReport {
         match &mut self.seen.instance.answer {
             Answer::Primary(report) => report,
             other => panic!("not a primary: {other:?}"),
         }
     }
 
-    pub(super) fn standby_report(&mut self) -> &mut StandbyReport {
+    pub(in crate::decide) fn standby_report(&mut self) -> &mut StandbyReport {
         match &mut self.seen.instance.answer {
             Answer::Standby(report) => report,
             other => panic!("not a standby: {other:?}"),
@@ -247,17 +247,17 @@ impl Scene {
         }
     }
 
-    pub(super) fn stream_from(&mut self, timeline: u32) {
+    pub(in crate::decide) fn stream_from(&mut self, timeline: u32) {
         let receiver = Receiver { streaming: true, timeline: Some(Timeline(timeline)) };
         self.standby_report().receiver = Some(receiver);
     }
 
-    pub(super) fn decide(&self, action: Action) -> Verdict {
+    pub(in crate::decide) fn decide(&self, action: Action) -> Verdict {
         decide(action, &self.settings, &self.seen)
     }
 
     /// Does a step as the world would, as far as a scene goes.
-    pub(super) fn take(&mut self, step: Step) {
+    pub(in crate::decide) fn take(&mut self, step: Step) {
         self.cluster().apply(&step);
         match &step {
             Step::WriteSyncNames(names) => self.seen.files.sync_names = Some(names.clone()),
@@ -306,13 +306,13 @@ impl Scene {
     }
 
     /// Lets a step fail.
-    pub(super) fn fail(&mut self, step: Step) {
+    pub(in crate::decide) fn fail(&mut self, step: Step) {
         let ended = self.seen.time.elapsed;
         self.seen.taken.0.push(Attempt { step, ended, error: Some("refused".into()) });
     }
 
     /// Decides and takes steps until the action is done or waits; returns the steps and the end.
-    pub(super) fn run(&mut self, action: Action) -> (Vec<Step>, Verdict) {
+    pub(in crate::decide) fn run(&mut self, action: Action) -> (Vec<Step>, Verdict) {
         let mut steps = Vec::new();
         loop {
             assert!(steps.len() < 100, "the action goes round in circles: {steps:?}");
@@ -327,11 +327,11 @@ impl Scene {
     }
 
     /// Forgets what the action has done: the next call is a new action.
-    pub(super) fn next_action(&mut self) {
+    pub(in crate::decide) fn next_action(&mut self) {
         self.seen.taken = Taken::default();
     }
 }
 
-pub(super) fn position(timeline: u32, lsn: u64) -> WalPosition {
+pub(in crate::decide) fn position(timeline: u32, lsn: u64) -> WalPosition {
     WalPosition { timeline: Timeline(timeline), lsn: Lsn(lsn) }
 }

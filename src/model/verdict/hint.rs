@@ -56,9 +56,18 @@ impl Failure {
             Self::ConninfoOverridden(_) => Some(
                 "remove primary_conninfo from postgresql.auto.conf (ALTER SYSTEM RESET)".into(),
             ),
-            Self::DataOutOfDate(_) | Self::Unrecorded | Self::Uncompared => {
+            Self::DataOutOfDate(_) | Self::Unrecorded => {
                 Some("let this node stream from a primary first, or promote another node".into())
             }
+            Self::Uncompared => Some(
+                "start the last primary, so that this node's data are compared; if it is gone for good, and you know that \
+                 this data holds all that matters, remove PGSQL.lock"
+                    .into(),
+            ),
+            Self::Broken(_) => Some(
+                "this is a fault of the agent, and nothing was changed: please report it with this log"
+                    .into(),
+            ),
             Self::PeerAhead(peer, ..) => {
                 Some(format!("promote {peer}, or check that this node can reach its server"))
             }

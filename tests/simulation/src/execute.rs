@@ -1,6 +1,7 @@
 //! What the agent's steps do to the simulated world.
 
 use pgsql_ha::model::action::Action;
+use pgsql_ha::model::concern::Concern;
 use pgsql_ha::model::instance::Lock;
 use pgsql_ha::model::recovery_timeline::RecoveryTimeline;
 use pgsql_ha::model::settings::ReplicationMode;
@@ -22,6 +23,10 @@ pub fn execute(
     step: &Step,
 ) -> Result<(), String> {
     match step {
+        Step::Warn(Concern::Broken(invariant)) => {
+            invariants::forbidden(world, id, *invariant);
+            Ok(())
+        }
         Step::PrepareDirectories | Step::Warn(_) | Step::NoteSyncBaseline(..) => Ok(()),
         Step::RecoverAlone => {
             rewind::recover_alone(world, id);

@@ -4,6 +4,7 @@ use std::fmt;
 
 use pgsql_ha::model::action::Action;
 use pgsql_ha::model::cluster::Cluster;
+use pgsql_ha::model::invariant::Invariant;
 use pgsql_ha::model::settings::ReplicationMode;
 use pgsql_ha::model::status::DataStatus;
 use pgsql_ha::model::step::Step;
@@ -49,6 +50,8 @@ pub enum Rule {
     NoStartHoldsTheCluster,
     /// The last primary is not taken for another's rival.
     TheRightOneStays,
+    /// No step is decided that the agent's own invariants forbid.
+    NothingForbiddenIsDecided,
     /// Every action ends in its time.
     ActionsEnd,
     /// An action that reports success has reached what it promises.
@@ -73,6 +76,7 @@ impl fmt::Display for Rule {
             Self::HalfRewoundRests => "half rewound data rest",
             Self::NoStartHoldsTheCluster => "no start holds the cluster",
             Self::TheRightOneStays => "the right one stays",
+            Self::NothingForbiddenIsDecided => "nothing forbidden is decided",
             Self::ActionsEnd => "actions end",
             Self::SuccessIsTrue => "success is true",
             Self::EndsHealthy => "ends healthy",
@@ -310,6 +314,9 @@ pub fn at_end(world: &mut World, id: HostId, running: &Running, outcome: Option<
     if running.script.is_some() {
         return;
     }
+    if let Some(Outcome::Failed(Failure::Broken(invariant))) = outcome {
+        forbidden(world, id, *invariant);
+    }
     world.hosts[id].vouched |= outcome == Some(&Outcome::RunningPromoted);
     if outcome.is_none() && world.now >= running.began + running.order.timeout {
         let evidence = format!("{} took its whole timeout", running.order.action.name());
@@ -346,6 +353,12 @@ pub fn at_end(world: &mut World, id: HostId, running: &Running, outcome: Option<
         let evidence = format!("{name} on {} reports success in {phase:?}", world.hosts[id].name);
         broken(world, Rule::SuccessIsTrue, evidence);
     }
+}
+
+/// Checked when the agent notices that it has decided what may not be.
+pub fn forbidden(world: &mut World, id: HostId, invariant: Invariant) {
+    let evidence = format!("{} would have made {invariant}", world.hosts[id].name);
+    broken(world, Rule::NothingForbiddenIsDecided, evidence);
 }
 
 /// Tells whether a promoted node is on record as the latest, unless its partition is younger than the action.
