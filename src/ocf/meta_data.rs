@@ -117,6 +117,38 @@ mod tests {
         assert_eq!(meta_data(), snapshot);
     }
 
+    /// The page of the parameters for people, from the same table.
+    const PAGE: &str = "docs/parameters.md";
+
+    fn page() -> String {
+        let head = "# Parameters\n\nFor whoever configures a resource; back to [README](../README.md). This page is made from \
+                    the agent's table of\nparameters, as is what `crm ra info ocf:pgsql-ha:pgsql` shows. Booleans are \
+                    `true` and `false`, times are seconds or have a\nunit (`10s`, `2min`), sizes have one (`16MB`).\n";
+        parameter::ALL.iter().fold(head.to_owned(), |text, row| {
+            let default = match row.default {
+                "" => "none".to_owned(),
+                default => format!("`{default}`"),
+            };
+            let modes = match row.scope {
+                parameter::Scope::Always => "every `rep_mode`",
+                parameter::Scope::Standby => "`rep_mode` async, sync, slave",
+                parameter::Scope::Replication => "`rep_mode` async, sync",
+                parameter::Scope::Synchronous => "`rep_mode` sync",
+            };
+            let (name, short, long) = (row.name, row.shortdesc, row.longdesc);
+            text + &format!("\n## `{name}`\n\n{short}. Default: {default}; {modes}.\n\n{long}\n")
+        })
+    }
+
+    #[test]
+    fn the_page_of_the_parameters_is_the_reviewed_one() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(PAGE);
+        if Environment::from_process().filled("UPDATE_SNAPSHOT").is_some() {
+            std::fs::write(&path, page()).expect("the page can be written");
+        }
+        assert_eq!(page(), std::fs::read_to_string(&path).expect("the page can be read"));
+    }
+
     #[test]
     fn what_is_written_is_what_the_table_says() {
         let xml = meta_data();
