@@ -100,7 +100,9 @@ pub fn before_recovery(world: &mut World, id: HostId) -> Result<(), &'static str
         return Err("requested timeline does not contain minimum recovery point");
     }
     // Archive recovery prefers the newer timeline's segment; crash recovery reads only what is here.
-    let fork = target.left(own).filter(|fork| recovers && disk.consistent_at <= *fork);
+    // What it has received of the newer timeline itself is the same.
+    let older = disk.wal.timeline() == own;
+    let fork = target.left(own).filter(|fork| recovers && older && disk.consistent_at <= *fork);
     if let Some(fork) = fork.filter(|fork| *fork < disk.wal.len())
         && (own + 1..=newest).any(|tli| world.archive.segments.contains_key(&(tli, fork / SEGMENT)))
     {
