@@ -56,3 +56,17 @@ pub fn list() -> String {
         text + &format!("  {:<14}{}\n", command.name, command.about)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ocf::word::Word;
+
+    #[test]
+    fn no_command_has_the_name_of_an_action() {
+        for command in ALL {
+            assert_eq!(Word::find(command.name), None);
+            assert!(list().contains(&format!("  {} ", command.name)));
+        }
+    }
+}

@@ -175,11 +175,8 @@ const fn failed(action: Action, failure: &Failure) -> ExitCode {
         // A failed stop is fenced whatever its number; without fencing a hard code would also ban
         // the node. A probe that answers 2 to 6 bans the node, although it was only asked what runs
         // there. Pacemaker does not look at the result of a notification at all.
-        Action::Monitor => match failure {
-            Failure::Usurper { .. } => ExitCode::FailedPromoted,
-            _ => ExitCode::Generic,
-        },
-        Action::Stop | Action::Status | Action::Notify => ExitCode::Generic,
+        Action::Monitor if matches!(failure, Failure::Usurper { .. }) => ExitCode::FailedPromoted,
+        Action::Monitor | Action::Stop | Action::Status | Action::Notify => ExitCode::Generic,
         // 3 is the one code with which ocf-tester learns that there is no such action.
         Action::Promote | Action::Demote => {
             if matches!(of_failure(failure), ExitCode::Unimplemented) {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::{ExitCode, Recovery, of_failure, of_outcome};
 use crate::model::action::Action;
+use crate::model::invariant::Invariant;
 use crate::model::node::NodeName;
 use crate::model::rejoin::Resync;
 use crate::model::status::DataStatus;
@@ -36,6 +37,14 @@ fn failures() -> Vec<(Failure, u8)> {
         (Failure::ForeignSyncNames("x".into()), 1),
         (Failure::ConninfoOverridden("x".into()), 1),
         (Failure::DataOutOfDate(DataStatus::Disconnected), 1),
+        (Failure::Diverged(NodeName::new("pm02"), position, position), 1),
+        (Failure::HalfRewound(path(), String::new()), 1),
+        (Failure::CannotListen { pghost: String::new(), line: String::new() }, 1),
+        (Failure::Unrecorded, 1),
+        (Failure::Uncompared, 1),
+        (Failure::Unlisted(NodeName::new("pm02")), 1),
+        (Failure::Usurper { data_status: None, primary: None }, 1),
+        (Failure::Broken(Invariant::PromotedAlone), 1),
         (Failure::NotAStandby, 1),
         (Failure::PeerAhead(NodeName::new("pm02"), position, position), 1),
         (Failure::QuorumUnseen("pm03".into()), 1),
@@ -67,8 +76,15 @@ fn no_running_instance_is_banned_by_a_number() {
     for action in [Monitor, Promote, Demote, Stop, Status, Notify] {
         for (failure, code) in failures() {
             let unsupported = code == 3 && matches!(action, Promote | Demote);
+            let superseded = matches!(failure, Failure::Usurper { .. }) && action == Monitor;
+            let expected = match (unsupported, superseded) {
+                (true, _) => 3,
+                // A primary that failed: it is demoted.
+                (false, true) => 9,
+                (false, false) => 1,
+            };
             let answer = of_outcome(action, &Outcome::Failed(failure));
-            assert_eq!(answer.code(), if unsupported { 3 } else { 1 }, "{action:?}");
+            assert_eq!(answer.code(), expected, "{action:?}");
         }
     }
 }

@@ -189,7 +189,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
-    fn no_environment_makes_it_panic(values in prop::collection::vec(any::<String>(), 34)) {
+    fn no_environment_makes_it_panic(values in prop::collection::vec(any::<String>(), parameter::ALL.len())) {
         let pairs: Vec<_> = parameter::ALL.iter().zip(&values)
             .map(|(row, value)| (row.name, value.as_str())).collect();
         let (settings, faults) = parse_with(&pairs);

@@ -279,7 +279,7 @@ proptest! {
 
     #[test]
     fn no_environment_makes_it_panic(
-        values in prop::collection::vec(any::<String>(), 33),
+        values in prop::collection::vec(any::<String>(), parameter::ALL.len()),
         mode in "none|async|sync|slave",
         version in any::<Option<u32>>(),
         text in any::<String>(),
