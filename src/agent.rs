@@ -112,7 +112,7 @@ fn prepare(
         timeout,
     };
     let engine = Engine::new(request, &settings);
-    let world = World::new(settings, user, local, tools, clock, facts::retry_is_free);
+    let world = World::new(settings, user, local, tools, clock, facts::retry_interval_unset);
     Ok((world, engine))
 }
 

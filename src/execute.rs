@@ -97,7 +97,7 @@ pub fn execute(world: &mut World, step: &Step, seen: &Observation) -> Result<(),
         Step::RecordSlots(made) => slot_record::write(settings, user, made)?,
         Step::CreateSlot(_) | Step::AdvanceSlot(..) | Step::DropSlot(..) => keep_slot(world, step)?,
         Step::RestartReceiver => postmaster::end_wal_receiver(settings, user)?,
-        Step::Warn(concern) if concern.is_grave() => warn!("{concern}"),
+        Step::Warn(concern) if concern.is_severe() => warn!("{concern}"),
         Step::Warn(concern) => info!("{concern}"),
         Step::NoteSyncBaseline(node, lsn) => debug!("{node} is synchronous with all WAL to {lsn}"),
         Step::SetStatus(node, status) => {

@@ -42,7 +42,7 @@ pub fn gather(settings: &Settings) -> Facts {
                 DataDirectory::Unreadable(_) => Fact::Unknown,
             }
         }),
-        pgdata_stranger: known.and_then(|user| stranger(&settings.pgdata, user)),
+        pgdata_foreign_owner: known.and_then(|user| stranger(&settings.pgdata, user)),
         pgdata_writable: known.map_or(Fact::Unknown, |user| is_writable(&settings.pgdata, user)),
         server_version: version.and_then(|text| version_num(&text)),
         unix_socket_directories: known
@@ -69,7 +69,7 @@ fn recovery_target(settings: &Settings, user: &User) -> Option<&'static str> {
 
 /// Tells whether the server's configuration leaves `wal_retrieve_retry_interval` alone.
 #[must_use]
-pub fn retry_is_free(settings: &Settings, user: &User) -> bool {
+pub fn retry_interval_unset(settings: &Settings, user: &User) -> bool {
     server_setting(settings, user, "wal_retrieve_retry_interval").is_none()
 }
 

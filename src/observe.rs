@@ -168,7 +168,7 @@ fn ask(world: &mut World, engine: &Engine) -> Answer {
     if let (Answer::Primary(report), Some(version)) = (&mut answer, world.version) {
         let (settings, user) = (&world.settings, &world.user);
         let began = wal_directory::beginning_of(settings, user, version, report.timeline);
-        report.tell_forks(began);
+        report.mark_forked_standbys(began);
         if !settings.policy.slot_expire.is_zero() {
             disks::note_idle(settings, user, &mut report.slots);
         }

@@ -68,7 +68,7 @@ pub struct World {
     /// Version of the data directory; `None`: there is none.
     pub version: Option<Version>,
     /// Whether the server's configuration leaves `wal_retrieve_retry_interval` alone.
-    pub retry_is_free: bool,
+    pub retry_interval_unset: bool,
     /// Pacemaker's tools.
     pub tools: Tools,
     /// The connection to the server.
@@ -80,7 +80,7 @@ pub struct World {
 }
 
 impl World {
-    /// Opens the handles of an instance; `retry_is_free` looks at the server's configuration.
+    /// Opens the handles of an instance; `retry_interval_unset` looks at the server's configuration.
     #[must_use]
     pub fn new(
         settings: Settings,
@@ -88,10 +88,10 @@ impl World {
         local: NodeName,
         tools: Tools,
         clock: Clock,
-        retry_is_free: fn(&Settings, &User) -> bool,
+        retry_interval_unset: fn(&Settings, &User) -> bool,
     ) -> Self {
         Self {
-            retry_is_free: retry_is_free(&settings, &user),
+            retry_interval_unset: retry_interval_unset(&settings, &user),
             version: Version::of_directory(&settings, &user).ok(),
             session: Session::new(&settings, &user),
             log_mark: None,
@@ -120,7 +120,7 @@ impl World {
             version,
             primary,
             recovers_to: RecoveryTimeline::Latest,
-            retry_is_free: self.retry_is_free,
+            retry_interval_unset: self.retry_interval_unset,
         }
     }
 }

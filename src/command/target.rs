@@ -67,7 +67,7 @@ pub(super) fn open(wanted: Option<&str>) -> Result<World, NoTarget> {
         return Err(NoTarget::NotAllowed(settings.pgdba.clone()));
     }
     let local = tools.local_node(clock.within(TOOL)).unwrap_or_else(|_| host_name());
-    Ok(World::new(settings, user, local, tools, clock, facts::retry_is_free))
+    Ok(World::new(settings, user, local, tools, clock, facts::retry_interval_unset))
 }
 
 fn host_name() -> NodeName {

@@ -7,7 +7,6 @@ use crate::decide::rules::fitness::has_right;
 use crate::decide::rules::nodes::others;
 use crate::model::action::Action;
 use crate::model::cluster::{Cluster, ClusterNode};
-use crate::model::concern::Concern;
 use crate::model::instance::{Answer, PrimaryReport};
 use crate::model::invariant::Invariant;
 use crate::model::node::NodeName;
@@ -18,6 +17,7 @@ use crate::model::step::Step;
 use crate::model::sync_names::SyncNames;
 use crate::model::sync_quorum::SyncQuorum;
 use crate::model::verdict::{Failure, Outcome, Verdict};
+use crate::model::warning::Warning;
 
 /// Returns the verdict, unless it is a step that would break an invariant. A healthy instance is not failed for that: its
 /// monitor warns, and leaves everything as it is.
@@ -42,7 +42,7 @@ pub(in crate::decide) fn kept(
             _,
         ) => return Verdict::Done(Outcome::Failed(Failure::Broken(invariant))),
     };
-    let said = Step::Warn(Concern::Broken(invariant));
+    let said = Step::Warn(Warning::Broken(invariant));
     match seen.taken.tried(&said) {
         true => Verdict::Done(healthy),
         false => Verdict::Do(said),
@@ -110,7 +110,7 @@ fn grants(
 ) -> Option<Invariant> {
     let names = SyncNames::parse(&report.synchronous_standby_names);
     // They obeyed when the baseline was taken; a checkpointer that is busy since has not forgotten it.
-    let obey = report.commits_obey || seen.taken.sync_baseline(node).is_some();
+    let obey = report.sync_config_applied || seen.taken.sync_baseline(node).is_some();
     let waits = names.contains(&node.application_name()) && obey;
     let had = cluster.node(node).and_then(|node| node.data_status.as_ref());
     let new = had != Some(&DataStatus::StreamingSync);
@@ -156,7 +156,7 @@ mod tests {
         scene.node("pm02").data_status = Some(DataStatus::Disconnected);
         assert_eq!(of(&scene, nobody()), None);
         assert_eq!(of(&scene, right("pm02")), None);
-        scene.report().commits_obey = false;
+        scene.report().sync_config_applied = false;
         assert_eq!(of(&scene, right("pm02")), Some(Invariant::GrantedAfterWaiting));
     }
 
@@ -188,7 +188,7 @@ mod tests {
     fn a_healthy_primary_is_warned_of_and_left_as_it_is() {
         let mut scene = Scene::primary(Sync);
         let wrong = || Verdict::Do(Step::WriteSyncNames(SyncNames::nobody()));
-        let said = Step::Warn(Concern::Broken(Invariant::RelaxedAfterRevoked));
+        let said = Step::Warn(Warning::Broken(Invariant::RelaxedAfterRevoked));
         let kept = |scene: &Scene, action| kept(action, &scene.settings, &scene.seen, wrong());
         assert_eq!(kept(&scene, Action::Monitor), Verdict::Do(said.clone()));
         scene.take(said);

@@ -14,7 +14,7 @@ pub(in crate::decide) fn fail(failure: Failure) -> Verdict {
 ///
 /// A cluster that has refused one write, or taken too long for it, is not asked for another; only for the record,
 /// on which commits may wait, it is asked although other attributes fail, which are another daemon's.
-pub(in crate::decide) fn try_once(
+pub(in crate::decide) fn best_effort(
     seen: &Observation,
     steps: impl IntoIterator<Item = Step>,
 ) -> Option<Verdict> {
@@ -35,7 +35,7 @@ pub(in crate::decide) fn try_once(
 }
 
 /// Returns the first step that has not been tried, whatever else has failed.
-pub(in crate::decide) fn try_anyway(
+pub(in crate::decide) fn best_effort_anyway(
     seen: &Observation,
     steps: impl IntoIterator<Item = Step>,
 ) -> Option<Verdict> {
@@ -56,7 +56,7 @@ pub(in crate::decide) fn in_time(
 }
 
 /// Returns the first step that has not succeeded: for what the action cannot do without.
-pub(in crate::decide) fn insist(
+pub(in crate::decide) fn require(
     seen: &Observation,
     steps: impl IntoIterator<Item = Step>,
 ) -> Option<Verdict> {
@@ -76,7 +76,7 @@ pub(in crate::decide) fn without_cluster(seen: &Observation) -> Verdict {
 }
 
 /// Takes the steps in order; one that failed fails the action, for it would fail again.
-pub(in crate::decide) fn once_or_fail(
+pub(in crate::decide) fn require_once(
     seen: &Observation,
     steps: impl IntoIterator<Item = Option<Step>>,
 ) -> Option<Verdict> {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::Engine;
 use crate::model::action::Action;
-use crate::model::concern::Concern;
 use crate::model::step::Step;
+use crate::model::warning::Warning;
 
 /// When it is about to be stopped, and in a notification, for which the whole cluster waits.
 const SHORT: Duration = Duration::from_secs(2);
@@ -30,7 +30,7 @@ impl Engine {
     pub fn patience(&self, is_standby: bool, elapsed: Duration) -> Duration {
         let remaining = self.time(elapsed).remaining;
         let question = remaining.max(LAST);
-        let unasked = |step: &Step| matches!(step, Step::Warn(Concern::CannotBeAsked(_)));
+        let unasked = |step: &Step| matches!(step, Step::Warn(Warning::CannotBeAsked(_)));
         let deaf = self.taken.0.iter().any(|attempt| unasked(&attempt.step))
             && !self.taken.tried(&Step::PromoteServer);
         match self.request.action {

@@ -90,7 +90,7 @@ pub struct PrimaryReport {
     /// Whether commits are seen to obey the present configuration: the checkpointer, which tells them
     /// whether to wait, is at rest and not in the middle of something (`UpdateSharedMemoryConfig` in
     /// checkpointer.c). `sync_state` does not say so: that is the WAL sender's own reading.
-    pub commits_obey: bool,
+    pub sync_config_applied: bool,
 }
 
 impl PrimaryReport {
@@ -103,7 +103,7 @@ impl PrimaryReport {
     }
 
     /// Marks the rows of standbys whose history forked off, given where the primary's timeline began.
-    pub fn tell_forks(&mut self, began: Option<Lsn>) {
+    pub fn mark_forked_standbys(&mut self, began: Option<Lsn>) {
         for row in &mut self.standbys {
             let own_timeline = began.is_none() || row.sent_lsn > began;
             row.shares_history = own_timeline && row.flush_lsn <= Some(self.wal_end);
@@ -165,7 +165,7 @@ pub struct StandbyReport {
     pub replayed: Lsn,
     /// Whether it has read all WAL that it has: since it was started it has asked for more
     /// (`RequestXLogStreaming` in walreceiverfuncs.c). Until then there may be some behind `wal_end`.
-    pub own_wal_read: bool,
+    pub local_wal_exhausted: bool,
     /// Its WAL receiver, while there is one.
     pub receiver: Option<Receiver>,
     /// Where the newest timeline that it was told of left its own; looked for only while it does not
@@ -182,7 +182,7 @@ pub struct StandbyReport {
     /// Whether slots can be moved on by hand (PostgreSQL 11 and later).
     pub slots_advance: bool,
     /// Whether its checkpointer has read the present configuration, as in [`PrimaryReport`].
-    pub commits_obey: bool,
+    pub sync_config_applied: bool,
 }
 
 impl StandbyReport {
@@ -301,16 +301,16 @@ pub struct Files {
     /// Which timeline the settings let it recover to; `None`: there are none of the agent's.
     pub recovers_to: Option<RecoveryTimeline>,
     /// Whether the server is told to run as a standby (`standby.signal`; `recovery.conf` below 12).
-    pub standby_mark: bool,
+    pub standby_signal: bool,
     /// Whether the lock was written since Pacemaker was started on this node: whoever is promoted since
     /// then is on record here, or has fenced this node.
-    pub locked_in_this_life: bool,
+    pub lock_since_cluster_start: bool,
     /// Whether an instance was started here for the first time since Pacemaker was started: nobody else can have been
     /// promoted while this node was away, for it has not been away.
-    pub in_first_life: bool,
+    pub first_start_since_boot: bool,
     /// Whether this node has been a standby in the same cluster as a primary since Pacemaker was started
     /// here: its copy of the record has all that the primary wrote until one of them was fenced.
-    pub followed_in_this_life: bool,
+    pub followed_since_cluster_start: bool,
     /// Folders of WAL that were kept for as long as they should be; looked for by a start.
     pub expired_wal: Vec<PathBuf>,
     /// `PGSQL.rewind`: a `pg_rewind` of the agent has begun and not come to its end; what it says.

@@ -5,7 +5,6 @@
 
 pub mod action;
 pub mod cluster;
-pub mod concern;
 pub mod exit_reason;
 pub mod instance;
 pub mod invariant;
@@ -24,3 +23,4 @@ pub mod sync_quorum;
 pub mod timeline_history;
 pub mod verdict;
 pub mod wal;
+pub mod warning;

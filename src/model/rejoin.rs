@@ -120,7 +120,7 @@ impl Resync {
 
 /// How a node's data stands to the primary's history.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Kinship {
+pub enum HistoryRelation {
     /// All of it is part of that history: its WAL ends here, at or before the fork.
     Prefix {
         /// The end of its WAL.
@@ -156,7 +156,7 @@ pub struct Refusal {
     /// Where it was asked.
     pub address: String,
     /// How this node's data stands to its history.
-    pub kinship: Kinship,
+    pub kinship: HistoryRelation,
     /// What makes the data the primary's again.
     pub resync: Resync,
     /// Why the agent does not rewind by itself; `None`: it was not asked to.
@@ -186,11 +186,11 @@ impl Refusal {
             Resync::Copy => format!("pg_rewind does not help here; {copy}"),
         };
         let known = match (&self.kinship, &self.lock) {
-            (Kinship::Unasked(_), _) => format!(
+            (HistoryRelation::Unasked(_), _) => format!(
                 "the agent asks with psql as repuser, over the replication protocol at master_ip and at \
                  {primary}: check pg_hba.conf and the password. "
             ),
-            (Kinship::Unproven(_), Some(lock)) => format!(
+            (HistoryRelation::Unproven(_), Some(lock)) => format!(
                 "if you know that this data holds nothing that {primary} lacks, remove {}; otherwise ",
                 lock.display()
             ),
@@ -202,7 +202,7 @@ impl Refusal {
     }
 }
 
-impl fmt::Display for Kinship {
+impl fmt::Display for HistoryRelation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Prefix { end, fork } => {
@@ -234,21 +234,23 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (primary, program) = (&self.primary, self.resync.program());
         let relation = match self.kinship {
-            Kinship::OtherSystem(..) => "My data is not of",
-            Kinship::Foreign(..) | Kinship::Diverged { .. } => "My data has diverged from",
-            Kinship::Prefix { .. }
-            | Kinship::Followed(_)
-            | Kinship::Unproven(_)
-            | Kinship::Unasked(_) => "My data may have diverged from",
+            HistoryRelation::OtherSystem(..) => "My data is not of",
+            HistoryRelation::Foreign(..) | HistoryRelation::Diverged { .. } => {
+                "My data has diverged from"
+            }
+            HistoryRelation::Prefix { .. }
+            | HistoryRelation::Followed(_)
+            | HistoryRelation::Unproven(_)
+            | HistoryRelation::Unasked(_) => "My data may have diverged from",
         };
         let remedy = match self.kinship {
-            Kinship::Unasked(_) => String::new(),
-            Kinship::Prefix { .. }
-            | Kinship::Followed(_)
-            | Kinship::OtherSystem(..)
-            | Kinship::Foreign(..)
-            | Kinship::Diverged { .. }
-            | Kinship::Unproven(_) => format!("; {program} from it"),
+            HistoryRelation::Unasked(_) => String::new(),
+            HistoryRelation::Prefix { .. }
+            | HistoryRelation::Followed(_)
+            | HistoryRelation::OtherSystem(..)
+            | HistoryRelation::Foreign(..)
+            | HistoryRelation::Diverged { .. }
+            | HistoryRelation::Unproven(_) => format!("; {program} from it"),
         };
         let room = BYTES_MAX.saturating_sub(format!("{relation} {primary}: {remedy}").len());
         write!(f, "{relation} {primary}: {}{remedy}", shortened(&self.kinship.to_string(), room))
@@ -262,7 +264,7 @@ mod tests {
     #[test]
     fn a_refusal_fits_into_what_pacemaker_shows_and_names_the_evidence() {
         let end = WalPosition { timeline: Timeline(12), lsn: Lsn(0x1A_5000_0148) };
-        let diverged = Kinship::Diverged { end, fork: Lsn(0x1A_4000_0148) };
+        let diverged = HistoryRelation::Diverged { end, fork: Lsn(0x1A_4000_0148) };
         for (kinship, resync, parts) in [
             (
                 diverged,
@@ -270,12 +272,12 @@ mod tests {
                 ["12:1A/50000148", "268435456 bytes", "fork at 1A/40000148", "pg_rewind"],
             ),
             (
-                Kinship::OtherSystem(u64::MAX, u64::MAX),
+                HistoryRelation::OtherSystem(u64::MAX, u64::MAX),
                 Resync::Copy,
                 ["system", "not of", "db-node02", "pg_basebackup"],
             ),
             (
-                Kinship::Foreign(Timeline(12), Timeline(11)),
+                HistoryRelation::Foreign(Timeline(12), Timeline(11)),
                 Resync::Copy,
                 ["timeline 12", "timeline 11", "db-node02", "pg_basebackup"],
             ),

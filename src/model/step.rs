@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use super::concern::Concern;
 use super::node::NodeName;
 use super::rejoin::LostWal;
 use super::slot::{DropReason, MadeSlot, SlotName};
@@ -10,6 +9,7 @@ use super::status::{DataStatus, InstanceStatus, PromotionScore, ReceiverStatus};
 use super::sync_names::SyncNames;
 use super::sync_quorum::SyncQuorum;
 use super::wal::{Lsn, Timeline, WalPosition};
+use super::warning::Warning;
 
 /// How PostgreSQL is told to stop (`pg_ctl stop -m`, signals of the postmaster).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +79,7 @@ pub enum Step {
     /// counts as synchronous. Changes nothing in the world.
     NoteSyncBaseline(NodeName, Lsn),
     /// Say this in the log. Changes nothing in the world.
-    Warn(Concern),
+    Warn(Warning),
     /// Set `<rsc>-status` of a node; the old value is only for the log.
     SetStatus(NodeName, InstanceStatus),
     /// Set `<rsc>-data-status` of a node.

@@ -67,7 +67,7 @@ pub enum Failure {
         resync: Resync,
     },
     /// This node's data is not, or not provably, part of the primary's history.
-    Estranged(Box<Refusal>),
+    HistoryMismatch(Box<Refusal>),
     /// A running standby has gone another way than the primary: its end, and where the primary's
     /// timeline left its own.
     Diverged(NodeName, WalPosition, WalPosition),
@@ -103,7 +103,7 @@ pub enum Failure {
     /// `node_list` does not name this node.
     Unlisted(NodeName),
     /// A primary runs here although the cluster has recorded a later promotion elsewhere.
-    Usurper {
+    SupersededPrimary {
         /// What the cluster recorded of this node's data.
         data_status: Option<DataStatus>,
         /// The primary of the cluster.
@@ -181,7 +181,7 @@ impl fmt::Display for Failure {
                 let record = recorded(data_status.as_ref());
                 f.write_str(&locked(lock, &record, primary.as_ref(), *resync))
             }
-            Self::Estranged(refusal) => write!(f, "{refusal}"),
+            Self::HistoryMismatch(refusal) => write!(f, "{refusal}"),
             Self::Diverged(primary, mine, fork) => write!(
                 f,
                 "My data has diverged: replayed to {mine}, the history of {primary} left it at {}",
@@ -214,7 +214,7 @@ impl fmt::Display for Failure {
             Self::Uncompared => f.write_str(UNCOMPARED),
             Self::Unlisted(node) => write!(f, "node_list does not name {node}: {UNLISTED}"),
             Self::DataOutOfDate(status) => write!(f, "My data is out-of-date. status={status}"),
-            Self::Usurper { data_status, primary } => {
+            Self::SupersededPrimary { data_status, primary } => {
                 let record = recorded(data_status.as_ref());
                 let primary = primary.as_ref().map_or("unknown", NodeName::as_str);
                 let said = "PostgreSQL runs as a primary, but the cluster's primary is";

@@ -79,7 +79,7 @@ fn running_data(world: &World, report: &StandbyReport, files: &Files) -> Result<
     };
     let known = control.min_recovery.map_or(control.checkpoint, |end| end.lsn);
     let wal_end = match stays_on.is_some() || report.timeline == control.newest_timeline() {
-        true if report.own_wal_read => Ok(report.wal_end),
+        true if report.local_wal_exhausted => Ok(report.wal_end),
         true => Err("its own WAL has not been read to the end yet".into()),
         false => Ok(known),
     };

@@ -36,7 +36,7 @@ pub(super) fn files(world: &World, action: Action) -> Files {
         },
         standby_settings: current.and_then(|c| c.inspect_err(complain).ok()).unwrap_or(false),
         recovers_to: recovers_to.and_then(|r| r.inspect_err(complain).ok()).flatten(),
-        standby_mark: world.is_marked_standby(),
+        standby_signal: world.is_marked_standby(),
         made_slots: match replication {
             true => slot_record::read(settings, user).inspect_err(complain).ok(),
             false => None,
@@ -45,8 +45,8 @@ pub(super) fn files(world: &World, action: Action) -> Files {
             true => kept_wal::expired(settings, user),
             false => Vec::new(),
         },
-        locked_in_this_life: replication && lock_file::is_of_this_life(settings, user),
-        in_first_life: replication && followed_file::is_first_life(settings, user),
-        followed_in_this_life: replication && followed_file::is_of_this_life(settings, user),
+        lock_since_cluster_start: replication && lock_file::is_of_this_life(settings, user),
+        first_start_since_boot: replication && followed_file::is_first_life(settings, user),
+        followed_since_cluster_start: replication && followed_file::is_of_this_life(settings, user),
     }
 }

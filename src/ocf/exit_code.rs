@@ -175,7 +175,9 @@ const fn failed(action: Action, failure: &Failure) -> ExitCode {
         // A failed stop is fenced whatever its number; without fencing a hard code would also ban
         // the node. A probe that answers 2 to 6 bans the node, although it was only asked what runs
         // there. Pacemaker does not look at the result of a notification at all.
-        Action::Monitor if matches!(failure, Failure::Usurper { .. }) => ExitCode::FailedPromoted,
+        Action::Monitor if matches!(failure, Failure::SupersededPrimary { .. }) => {
+            ExitCode::FailedPromoted
+        }
         Action::Monitor | Action::Stop | Action::Status | Action::Notify => ExitCode::Generic,
         // 3 is the one code with which ocf-tester learns that there is no such action.
         Action::Promote | Action::Demote => {
@@ -205,13 +207,13 @@ pub const fn of_failure(failure: &Failure) -> ExitCode {
         // postgresql.auto.conf is this node's own and comes with every pg_basebackup -R: 6 would
         // stop the primary as well. The stock agent does not look.
         // The same holds for synchronous_standby_names, where the stock agent answers 6.
-        Failure::Usurper { .. }
+        Failure::SupersededPrimary { .. }
         | Failure::ConninfoOverridden(_)
         | Failure::ForeignSyncNames(_)
         // The lock is a question about this node's data, which the operator answers by a cleanup
         // after he removed it; the stock agent answers 1.
         | Failure::Locked { .. }
-        | Failure::Estranged(_)
+        | Failure::HistoryMismatch(_)
         | Failure::Diverged(..)
         | Failure::HalfRewound(..)
         // All these are about now: the next attempt, here or elsewhere, may succeed.

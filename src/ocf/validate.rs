@@ -47,7 +47,7 @@ pub struct Facts {
     /// There is a database in `pgdata`.
     pub pgdata_present: Fact,
     /// The owner of `pgdata`, when that is not `pgdba`.
-    pub pgdata_stranger: Option<String>,
+    pub pgdata_foreign_owner: Option<String>,
     /// `pgdba` can write to `pgdata`.
     pub pgdata_writable: Fact,
     /// The data directory's version as `server_version_num` spells it; see [`version_num`].
@@ -204,7 +204,7 @@ fn data_directory(settings: &Settings, facts: &Facts) -> Option<Fault> {
         let fault = Fault::error("pgdata", &path, problem, remedy, ExitCode::Installed);
         return Some(fault.in_brief("no data directory"));
     }
-    if let Some(owner) = &facts.pgdata_stranger {
+    if let Some(owner) = &facts.pgdata_foreign_owner {
         let problem = format!("Directory {path} belongs to {owner}, not to {pgdba}");
         let remedy = "correct pgdba, or the directory's owner (chown -R)";
         let fault = Fault::error("pgdba", pgdba, problem, remedy, ExitCode::Permission);

@@ -28,7 +28,7 @@ use crate::model::wal::Lsn;
 use crate::system::identity::{User, as_user};
 
 /// How long a polite farewell may take.
-const FAREWELL: Duration = Duration::from_millis(20);
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(20);
 
 /// A conversation with the local server, connected when it is first needed.
 #[derive(Debug)]
@@ -169,7 +169,7 @@ impl Session {
             drop(connection.client);
             runtime.block_on(async {
                 // A server that does not take the farewell notices the closed socket.
-                let _ = tokio::time::timeout(FAREWELL, connection.driver).await;
+                let _ = tokio::time::timeout(CLOSE_TIMEOUT, connection.driver).await;
             });
         }
         // A name resolver that hangs must not hold the agent.

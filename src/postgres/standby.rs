@@ -60,7 +60,7 @@ pub struct Standby<'a> {
     pub recovers_to: RecoveryTimeline,
     /// Whether the operator has left `wal_retrieve_retry_interval` alone, so that the standby may be
     /// told to look for a new primary more often than every five seconds.
-    pub retry_is_free: bool,
+    pub retry_interval_unset: bool,
 }
 
 impl Standby<'_> {
@@ -106,7 +106,7 @@ impl Standby<'_> {
                 line(name, "");
             }
         }
-        if self.retry_is_free && !self.version.uses_recovery_conf() {
+        if self.retry_interval_unset && !self.version.uses_recovery_conf() {
             line("wal_retrieve_retry_interval", RETRY);
         }
         for (name, value) in [

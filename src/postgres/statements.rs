@@ -147,7 +147,7 @@ fn read(results: &[Vec<Row>]) -> Option<Report> {
             standbys: standbys.iter().map(standby).collect(),
             synchronous_standby_names,
             slots,
-            commits_obey: text(state, 9) != Some("f"),
+            sync_config_applied: text(state, 9) != Some("f"),
         });
         return Some(Report { answer, lacks_timeline: false });
     }
@@ -160,7 +160,7 @@ fn read(results: &[Vec<Row>]) -> Option<Report> {
         timeline: timeline.unwrap_or(Timeline(0)),
         wal_end: replayed.max(value(state, 3).unwrap_or_default()),
         replayed,
-        own_wal_read: text(state, 3).is_some(),
+        local_wal_exhausted: text(state, 3).is_some(),
         receiver: receivers.first().map(receiver),
         left_at: None,
         primary_conninfo: text(state, 8).map(quoting::conninfo_without_secrets),
@@ -168,7 +168,7 @@ fn read(results: &[Vec<Row>]) -> Option<Report> {
         synchronous_standby_names,
         slots,
         slots_advance: false,
-        commits_obey: text(state, 9) != Some("f"),
+        sync_config_applied: text(state, 9) != Some("f"),
     });
     Some(Report { answer, lacks_timeline: timeline.is_none() })
 }
@@ -268,7 +268,7 @@ mod tests {
         // What it has asked for is no timeline that it has WAL of.
         assert_eq!((standby.timeline, standby.wal_end), (Timeline(2), Lsn(0x0300_0100)));
         assert_eq!(standby.receiver.as_ref().and_then(|r| r.timeline), Some(Timeline(3)));
-        assert!(standby.is_streaming() && standby.own_wal_read);
+        assert!(standby.is_streaming() && standby.local_wal_exhausted);
         assert_eq!(standby.primary_conninfo.as_deref(), Some("host=a password=********"));
         for (status, streaming) in [("waiting", false), ("-", true)] {
             let report = read_report(&results(&[status, "-"]));

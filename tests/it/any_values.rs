@@ -58,7 +58,7 @@ fn facts() -> impl Strategy<Value = Facts> {
         config_exists: node.4,
         pgdata_writable: node.5,
         pgdata_present: node.6,
-        pgdata_stranger: stranger,
+        pgdata_foreign_owner: stranger,
         server_version,
         unix_socket_directories: directories,
         recovery_target: target,

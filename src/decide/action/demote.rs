@@ -3,20 +3,20 @@
 use std::time::Duration;
 
 use crate::decide::action::stop::record_stopped;
-use crate::decide::primary::by_hand::{leave_lock, put_on_record, usurps};
-use crate::decide::primary::isolated::bring_primary_down;
+use crate::decide::primary::by_hand::{is_superseded, lock_superseded, put_on_record};
+use crate::decide::primary::isolated::stop_primary;
 use crate::decide::rules::fitness::may_be_promoted;
-use crate::decide::server::bring_up::bring_up;
-use crate::decide::server::shutdown::bring_down;
-use crate::decide::steps::{SUCCESS, fail, try_once};
+use crate::decide::server::ensure_running::ensure_running;
+use crate::decide::server::shutdown::escalate_shutdown;
+use crate::decide::steps::{SUCCESS, best_effort, fail};
 use crate::model::cluster::{Cluster, ClusterNode, Membership};
-use crate::model::concern::Concern;
 use crate::model::instance::{Answer, ControlState, Postmaster};
 use crate::model::observation::Observation;
 use crate::model::settings::Settings;
 use crate::model::status::{InstanceStatus, PromotionScore};
 use crate::model::step::{ShutdownMode, Step};
 use crate::model::verdict::{Failure, Outcome, Verdict};
+use crate::model::warning::Warning;
 
 /// The least time that a clean shutdown is given. Users set `stop_escalate=0` so that a failing
 /// node is stopped at once; a demotion that loses the shutdown checkpoint, however, may cost the
@@ -35,10 +35,10 @@ pub(in crate::decide) fn demote(settings: &Settings, seen: &Observation) -> Verd
     if let Some(verdict) = put_on_record(settings, seen) {
         return verdict;
     }
-    if let Some(verdict) = try_once(seen, leave_lock(settings, seen)) {
+    if let Some(verdict) = best_effort(seen, lock_superseded(settings, seen)) {
         return verdict;
     }
-    if let Some(verdict) = try_once(seen, step_down(seen)) {
+    if let Some(verdict) = best_effort(seen, step_down(seen)) {
         return verdict;
     }
     if seen.taken.tried(&Step::Launch) {
@@ -59,13 +59,13 @@ pub(in crate::decide) fn demote(settings: &Settings, seen: &Observation) -> Verd
         ) => {}
     }
     let patience = settings.stop_escalate.max(CLEAN_SHUTDOWN);
-    if let Some(verdict) = bring_primary_down(settings, seen, patience) {
+    if let Some(verdict) = stop_primary(settings, seen, patience) {
         return verdict;
     }
-    if let Some(verdict) = try_once(seen, end_unknown(seen)) {
+    if let Some(verdict) = best_effort(seen, end_unknown(seen)) {
         return verdict;
     }
-    let usurper = seen.cluster.seen().is_some_and(|cluster| usurps(settings, seen, cluster));
+    let usurper = seen.cluster.seen().is_some_and(|cluster| is_superseded(settings, seen, cluster));
     if !(was_clean(seen) || was_standby(seen)) || stops_anyway(seen) || usurper {
         return stay_stopped(settings, seen);
     }
@@ -109,7 +109,7 @@ fn hurried(seen: &Observation) -> bool {
 /// A shutdown that may have been clean and is not known to have been has consequences.
 fn end_unknown(seen: &Observation) -> Option<Step> {
     let asked = seen.taken.tried(&Step::Shutdown(ShutdownMode::Fast)) && !hurried(seen);
-    (asked && seen.instance.control.is_none()).then_some(Step::Warn(Concern::EndUnknown))
+    (asked && seen.instance.control.is_none()).then_some(Step::Warn(Warning::EndUnknown))
 }
 
 /// Tells whether Pacemaker stops this instance in the same transition, and does not start it again. A restart
@@ -121,8 +121,8 @@ fn stops_anyway(seen: &Observation) -> bool {
 }
 
 fn stay_stopped(settings: &Settings, seen: &Observation) -> Verdict {
-    try_once(seen, last_one_out(settings, seen))
-        .or_else(|| try_once(seen, record_stopped(settings, seen)))
+    best_effort(seen, last_one_out(settings, seen))
+        .or_else(|| best_effort(seen, record_stopped(settings, seen)))
         .unwrap_or(SUCCESS)
 }
 
@@ -150,20 +150,20 @@ fn relaunched(settings: &Settings, seen: &Observation) -> Verdict {
         Answer::Primary(_) => runs,
         Answer::Standby(_) => false,
         Answer::NotAsked | Answer::Refused(_) | Answer::Silent(_) | Answer::MonitorSqlFailed(_) => {
-            runs && !seen.files.standby_mark
+            runs && !seen.files.standby_signal
         }
     };
     if !is_primary && !hurried(seen) {
         return return_as_standby(settings, seen);
     }
-    bring_down(seen, Duration::ZERO).unwrap_or_else(|| stay_stopped(settings, seen))
+    escalate_shutdown(seen, Duration::ZERO).unwrap_or_else(|| stay_stopped(settings, seen))
 }
 
 /// Starts the instance as a standby. Whatever goes wrong here, the demotion itself has succeeded:
 /// the instance is no primary. A failed demotion would get the node fenced for nothing.
 fn return_as_standby(settings: &Settings, seen: &Observation) -> Verdict {
     let launched = seen.taken.last(&Step::Launch).map(|attempt| attempt.ended);
-    match bring_up(settings, seen) {
+    match ensure_running(settings, seen) {
         None => finish(seen, InstanceStatus::Alone),
         Some(Verdict::Done(Outcome::Failed(_))) => stay_stopped(settings, seen),
         Some(Verdict::Done(Outcome::Success | Outcome::RunningPromoted | Outcome::NotRunning)) => {
@@ -183,5 +183,5 @@ fn finish(seen: &Observation, status: InstanceStatus) -> Verdict {
     let step = me
         .filter(|me| me.status.as_ref() != Some(&status))
         .map(|me| Step::SetStatus(me.name.clone(), status));
-    try_once(seen, step).unwrap_or(SUCCESS)
+    best_effort(seen, step).unwrap_or(SUCCESS)
 }

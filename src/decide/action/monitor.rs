@@ -5,17 +5,16 @@ use std::time::Duration;
 use crate::decide::action::start::foreign_settings;
 use crate::decide::own_record::{alone, is_silent};
 use crate::decide::primary::by_hand::{
-    depose, deposed, is_outsider, publish_as_primary, rival, usurps,
+    is_outsider, is_superseded, publish_as_primary, rival, superseded, withdraw_primary,
 };
 use crate::decide::primary::slots;
 use crate::decide::rejoin::unproven::compare;
 use crate::decide::rejoin::unproven::restarting;
-use crate::decide::server::bring_up::standby_settings;
+use crate::decide::server::ensure_running::standby_settings;
 use crate::decide::standby::candidacy::stand_for_election;
 use crate::decide::standby::unasked;
-use crate::decide::steps::{SUCCESS, fail, in_time, try_once};
+use crate::decide::steps::{SUCCESS, best_effort, fail, in_time};
 use crate::model::cluster::{Cluster, ClusterRole};
-use crate::model::concern::Concern;
 use crate::model::instance::{
     Answer, DataDirectory, Postmaster, PrimaryReport, Refusal, StandbyReport,
 };
@@ -27,6 +26,7 @@ use crate::model::settings::{ReplicationMode, Settings};
 use crate::model::status::{DataStatus, PromotionScore, ReceiverStatus};
 use crate::model::step::Step;
 use crate::model::verdict::{Failure, Outcome, Reason, Verdict};
+use crate::model::warning::Warning;
 
 /// How long a monitor asks again when the server is alive and a question fails: a connection that
 /// was ended, no process or no place for one more.
@@ -97,13 +97,13 @@ pub(in crate::decide) fn monitor(settings: &Settings, seen: &Observation) -> Ver
 
 /// A server that does not answer. A standby is asked for only a part of the time at once, to be looked at in between.
 fn silent(settings: &Settings, seen: &Observation, error: &str) -> Verdict {
-    if seen.files.standby_mark && seen.instance.locked_out.is_some() {
+    if seen.files.standby_signal && seen.instance.locked_out.is_some() {
         // Another start would only replay the same lock.
-        let said = Step::Warn(Concern::LockedOut(error.to_owned()));
+        let said = Step::Warn(Warning::LockedOut(error.to_owned()));
         let nowhere = unasked::stand_back(settings, seen).filter(|_| !seen.probe);
-        return try_once(seen, std::iter::once(said).chain(nowhere)).unwrap_or(SUCCESS);
+        return best_effort(seen, std::iter::once(said).chain(nowhere)).unwrap_or(SUCCESS);
     }
-    let asks = seen.files.standby_mark && seen.time.elapsed >= QUESTION;
+    let asks = seen.files.standby_signal && seen.time.elapsed >= QUESTION;
     match asks && !seen.time.remaining.is_zero() {
         true => Verdict::Wait(Reason::ServerAnswers),
         false => fail(Failure::Silent(error.to_owned())),
@@ -113,17 +113,17 @@ fn silent(settings: &Settings, seen: &Observation, error: &str) -> Verdict {
 /// A server whose connections are all in use is what its files say that it is. A failover would not
 /// help: the clients would use up the next one's.
 fn busy(settings: &Settings, seen: &Observation) -> Verdict {
-    let running = match settings.is_replication() && !seen.files.standby_mark {
+    let running = match settings.is_replication() && !seen.files.standby_signal {
         true => primary_runs(settings, seen),
         false => SUCCESS,
     };
-    try_once(seen, [Step::Warn(Concern::NoConnectionFree)]).unwrap_or(running)
+    best_effort(seen, [Step::Warn(Warning::NoConnectionFree)]).unwrap_or(running)
 }
 
 /// A server that recovers. A standby may take long for it; a primary that restarted itself after a
 /// crash gets the time of this monitor.
 fn starting_up(seen: &Observation) -> Verdict {
-    if seen.files.standby_mark {
+    if seen.files.standby_signal {
         return SUCCESS;
     }
     match seen.time.remaining.is_zero() {
@@ -138,19 +138,19 @@ fn primary(settings: &Settings, seen: &Observation, report: &PrimaryReport) -> V
         ReplicationMode::Async | ReplicationMode::Sync => Verdict::Done(Outcome::RunningPromoted),
     };
     let Some(cluster) = seen.cluster.seen() else { return running };
-    if let Some(failure) = deposed(settings, seen, cluster) {
-        return depose(seen, cluster, failure);
+    if let Some(failure) = superseded(settings, seen, cluster) {
+        return withdraw_primary(seen, cluster, failure);
     }
     if seen.probe {
         // Whatever score it had as a standby: without this one Pacemaker demotes it.
         let score = cluster.me().filter(|me| me.score != Some(PromotionScore::PROMOTE_ME));
         let outsider = is_outsider(settings, seen, cluster);
-        let score = score.filter(|_| !usurps(settings, seen, cluster) && !outsider);
+        let score = score.filter(|_| !is_superseded(settings, seen, cluster) && !outsider);
         let step = score.map(|me| Step::SetScore(me.name.clone(), PromotionScore::PROMOTE_ME));
-        return try_once(seen, step).unwrap_or(running);
+        return best_effort(seen, step).unwrap_or(running);
     }
     let bookkeeping = receiver_status(settings, seen, Some(ReceiverStatus::NormalPrimary))
-        .or_else(|| try_once(seen, unlisted(settings, cluster)))
+        .or_else(|| best_effort(seen, unlisted(settings, cluster)))
         .or_else(|| publish_as_primary(settings, seen, report, cluster));
     in_time(seen, bookkeeping).unwrap_or_else(|| primary_runs(settings, seen))
 }
@@ -191,10 +191,10 @@ fn standby(settings: &Settings, seen: &Observation, report: &StandbyReport) -> V
         None => ReceiverStatus::Error,
     };
     let bookkeeping = receiver_status(settings, seen, Some(receiver))
-        .or_else(|| try_once(seen, unlisted(settings, cluster)))
-        .or_else(|| try_once(seen, follow_the_address_again(seen)))
-        .or_else(|| try_once(seen, overridden(settings, seen, report)))
-        .or_else(|| try_once(seen, slots::of_a_standby(settings, seen, cluster, report)))
+        .or_else(|| best_effort(seen, unlisted(settings, cluster)))
+        .or_else(|| best_effort(seen, follow_the_address_again(seen)))
+        .or_else(|| best_effort(seen, overridden(settings, seen, report)))
+        .or_else(|| best_effort(seen, slots::of_a_standby(settings, seen, cluster, report)))
         .or_else(|| match cluster.primary() {
             Some(primary) if primary.name != cluster.local => {
                 followed(seen, cluster, report, &primary.name)
@@ -208,13 +208,13 @@ fn standby(settings: &Settings, seen: &Observation, report: &StandbyReport) -> V
 /// Says that this node is outside of `node_list`: nobody would notice it before the failover.
 fn unlisted(settings: &Settings, cluster: &Cluster) -> Option<Step> {
     let due = !settings.lists(&cluster.local);
-    due.then(|| Step::Warn(Concern::Unlisted(cluster.local.clone())))
+    due.then(|| Step::Warn(Warning::Unlisted(cluster.local.clone())))
 }
 
 /// Says what overrides the agent's settings: a start that ended while the server still recovered has not seen it.
 fn overridden(settings: &Settings, seen: &Observation, report: &StandbyReport) -> Option<Step> {
     let failure = foreign_settings(settings, seen, report).filter(|_| seen.files.standby_settings);
-    failure.map(|failure| Step::Warn(Concern::Overridden(Box::new(failure))))
+    failure.map(|failure| Step::Warn(Warning::Overridden(Box::new(failure))))
 }
 
 /// An instance without replication: it answered, and that is all.
@@ -236,7 +236,7 @@ fn initial_score(seen: &Observation, cluster: &Cluster, score: PromotionScore) -
     let me = cluster.me()?;
     match me.score {
         Some(_) => None,
-        None => try_once(seen, [Step::SetScore(me.name.clone(), score)]),
+        None => best_effort(seen, [Step::SetScore(me.name.clone(), score)]),
     }
 }
 
@@ -262,7 +262,7 @@ fn followed(
     if me.score.is_none() {
         steps.push(Step::SetScore(me.name.clone(), PromotionScore::Never));
     }
-    if !seen.files.followed_in_this_life {
+    if !seen.files.followed_since_cluster_start {
         steps.push(Step::NoteFollowed);
     }
     if me.data_status == Some(DataStatus::Disconnected) || is_silent(me) {
@@ -273,9 +273,9 @@ fn followed(
         steps.push(Step::SetPosition(None));
     }
     if !report.is_streaming() {
-        steps.push(Step::Warn(Concern::NotStreaming(primary.clone())));
+        steps.push(Step::Warn(Warning::NotStreaming(primary.clone())));
     }
-    try_once(seen, steps)
+    best_effort(seen, steps)
 }
 
 /// Keeps `<rsc>-receiver-status`; `None` removes it.
@@ -291,5 +291,5 @@ fn receiver_status(
     if recorded == actual.map(|status| status.to_string()) {
         return None;
     }
-    try_once(seen, [Step::SetReceiverStatus(actual)])
+    best_effort(seen, [Step::SetReceiverStatus(actual)])
 }

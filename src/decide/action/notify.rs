@@ -5,10 +5,10 @@
 
 use std::time::Duration;
 
-use crate::decide::primary::by_hand::{deposed, publish_as_primary, usurps};
+use crate::decide::primary::by_hand::{is_superseded, publish_as_primary, superseded};
 use crate::decide::rules::quorum::record_of;
 use crate::decide::standby::candidacy::stand_for_election;
-use crate::decide::steps::{SUCCESS, in_time, try_once};
+use crate::decide::steps::{SUCCESS, best_effort, in_time};
 use crate::model::cluster::{Cluster, Membership};
 use crate::model::instance::{Answer, Postmaster, StandbyReport};
 use crate::model::notification::{NotificationType, NotifiedOperation};
@@ -69,10 +69,10 @@ fn local_standby(seen: &Observation) -> Option<&StandbyReport> {
 fn before_promotion(settings: &Settings, seen: &Observation, cluster: &Cluster) -> Option<Verdict> {
     // Somebody made this node a primary by hand: whoever is to be promoted learns of its timeline, and is not.
     if let Answer::Primary(report) = &seen.instance.answer
-        && deposed(settings, seen, cluster).is_none()
+        && superseded(settings, seen, cluster).is_none()
     {
         let position = WalPosition { timeline: report.timeline, lsn: report.wal_end };
-        return try_once(seen, [Step::SetPosition(Some(position))]);
+        return best_effort(seen, [Step::SetPosition(Some(position))]);
     }
     let report = local_standby(seen)?;
     // The end of WAL may still move while the last of it is replayed; the first word is enough,
@@ -81,7 +81,7 @@ fn before_promotion(settings: &Settings, seen: &Observation, cluster: &Cluster) 
     let said = seen.taken.0.iter().any(|attempt| says(&attempt.step));
     let position = report.position();
     let counts = record_of(cluster, position.timeline).is_some() || settings.is_strict();
-    let step = match report.own_wal_read {
+    let step = match report.local_wal_exhausted {
         true if counts => Step::SetFinalPosition(position),
         false if counts && !said && seen.time.elapsed < POSITIONS => {
             return Some(Verdict::Wait(Reason::ServerStarts));
@@ -101,7 +101,7 @@ fn after_promotion(seen: &Observation, cluster: &Cluster) -> Option<Verdict> {
     if !promoted_here && me.baseline.is_some() {
         steps.push(Step::SetBaseline(None));
     }
-    try_once(seen, steps).or_else(|| match promoted_here {
+    best_effort(seen, steps).or_else(|| match promoted_here {
         true => None,
         false => leave_old_primary(seen),
     })
@@ -112,7 +112,7 @@ fn after_promotion(seen: &Observation, cluster: &Cluster) -> Option<Verdict> {
 /// by itself; waiting for it here would hold up the address that it is to be found at.
 fn leave_old_primary(seen: &Observation) -> Option<Verdict> {
     local_standby(seen)?;
-    try_once(seen, [Step::RestartReceiver])
+    best_effort(seen, [Step::RestartReceiver])
 }
 
 fn after_demotion(seen: &Observation, cluster: &Cluster) -> Option<Verdict> {
@@ -131,13 +131,13 @@ fn after_demotion(seen: &Observation, cluster: &Cluster) -> Option<Verdict> {
     if me.status != Some(InstanceStatus::Alone) {
         steps.push(Step::SetStatus(me.name.clone(), InstanceStatus::Alone));
     }
-    try_once(seen, steps)
+    best_effort(seen, steps)
 }
 
 /// A standby came or went: the primary's record follows at once.
 fn refresh(settings: &Settings, seen: &Observation, cluster: &Cluster) -> Option<Verdict> {
     match &seen.instance.answer {
-        Answer::Primary(_) if usurps(settings, seen, cluster) => None,
+        Answer::Primary(_) if is_superseded(settings, seen, cluster) => None,
         Answer::Primary(report) => publish_as_primary(settings, seen, report, cluster),
         Answer::Standby(_)
         | Answer::NotAsked

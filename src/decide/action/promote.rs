@@ -9,12 +9,12 @@ use crate::decide::primary::sync_policy::names_at_promotion;
 use crate::decide::rules::fitness::half_rewound;
 use crate::decide::rules::fitness::no_right;
 use crate::decide::rules::fitness::refuse;
-use crate::decide::server::bring_up::bring_up;
-use crate::decide::server::shutdown::bring_down;
+use crate::decide::server::ensure_running::ensure_running;
+use crate::decide::server::shutdown::escalate_shutdown;
 use crate::decide::standby::catch_up::{restart_to_follow, unproven, wal_of_peers};
 use crate::decide::standby::election::later_timeline;
 use crate::decide::standby::unasked;
-use crate::decide::steps::{SUCCESS, fail, insist, once_or_fail, try_once, without_cluster};
+use crate::decide::steps::{SUCCESS, best_effort, fail, require, require_once, without_cluster};
 use crate::model::cluster::Cluster;
 use crate::model::instance::{Answer, Postmaster, PrimaryReport, Refusal, StandbyReport};
 use crate::model::observation::{Attempt, Observation};
@@ -104,15 +104,15 @@ fn standby(
         .or_else(fetched)
         .or_else(|| if begun { None } else { a_primary_writes(seen, report, cluster) })
         .or_else(|| wait_for_unbound(settings, cluster))
-        .or_else(|| insist(seen, take_over(settings, cluster)))
+        .or_else(|| require(seen, take_over(settings, cluster)))
         .or_else(|| revoke_scores(seen, cluster))
-        .or_else(|| try_once(seen, baseline(report, cluster)))
-        .or_else(|| insist(seen, prepare(settings, seen, report, &names)))
+        .or_else(|| best_effort(seen, baseline(report, cluster)))
+        .or_else(|| require(seen, prepare(settings, seen, report, &names)))
         .or_else(|| commits_wait(settings, seen, report, &names))
         .or_else(|| match settings.restart_on_promote {
-            true => bring_down(seen, settings.stop_escalate_in_slave),
+            true => escalate_shutdown(seen, settings.stop_escalate_in_slave),
             false => {
-                resume_replay(seen).or_else(|| once_or_fail(seen, [Some(Step::PromoteServer)]))
+                resume_replay(seen).or_else(|| require_once(seen, [Some(Step::PromoteServer)]))
             }
         })
         .unwrap_or(Verdict::Wait(Reason::PromotionEnds))
@@ -205,7 +205,7 @@ fn commits_wait(
     names: &SyncNames,
 ) -> Option<Verdict> {
     let in_force = SyncNames::parse(&report.synchronous_standby_names) == *names;
-    if !settings.is_strict() || in_force && settled(seen, report.commits_obey, SIGNAL) {
+    if !settings.is_strict() || in_force && settled(seen, report.sync_config_applied, SIGNAL) {
         return None;
     }
     // While this node receives WAL, others become part of its history: the names may change once more.
@@ -220,7 +220,7 @@ fn commits_wait(
 /// xlog.c); a later one goes on by itself.
 fn resume_replay(seen: &Observation) -> Option<Verdict> {
     let waits = !seen.instance.conninfo_reloads;
-    try_once(seen, waits.then_some(Step::ResumeReplay))
+    best_effort(seen, waits.then_some(Step::ResumeReplay))
 }
 
 /// Tells whether `restart_on_promote` has begun to restart the server.
@@ -232,7 +232,7 @@ fn restarting(settings: &Settings, seen: &Observation) -> bool {
 
 fn restart_as_primary(settings: &Settings, seen: &Observation, cluster: &Cluster) -> Verdict {
     if !seen.taken.tried(&Step::RemoveStandbyMark) {
-        return bring_down(seen, settings.stop_escalate_in_slave)
+        return escalate_shutdown(seen, settings.stop_escalate_in_slave)
             .unwrap_or(Verdict::Do(Step::RemoveStandbyMark));
     }
     if let (Postmaster::Running { .. }, Answer::Primary(report)) =
@@ -242,14 +242,14 @@ fn restart_as_primary(settings: &Settings, seen: &Observation, cluster: &Cluster
     }
     match seen.instance.postmaster {
         Postmaster::Absent if !seen.taken.tried(&Step::Launch) => {
-            once_or_fail(seen, [Some(Step::RemoveStandbyMark), Some(Step::Launch)])
+            require_once(seen, [Some(Step::RemoveStandbyMark), Some(Step::Launch)])
                 .unwrap_or(Verdict::Wait(Reason::PromotionEnds))
         }
         Postmaster::Absent
         | Postmaster::Orphans { .. }
         | Postmaster::Unknown
         | Postmaster::Running { .. } => {
-            bring_up(settings, seen).unwrap_or(Verdict::Wait(Reason::PromotionEnds))
+            ensure_running(settings, seen).unwrap_or(Verdict::Wait(Reason::PromotionEnds))
         }
     }
 }
@@ -263,14 +263,14 @@ fn finish(
 ) -> Verdict {
     // Someone promoted the server by hand: the others have not been told yet.
     let unannounced = cluster.me().is_some_and(|me| me.data_status != Some(DataStatus::Latest));
-    if unannounced && let Some(verdict) = insist(seen, take_over(settings, cluster)) {
+    if unannounced && let Some(verdict) = require(seen, take_over(settings, cluster)) {
         return verdict;
     }
     // A primary that accepts writes is a success even without a slot or a lock.
-    try_once(seen, lock(seen, report))
+    best_effort(seen, lock(seen, report))
         .or_else(|| revoke_scores(seen, cluster))
-        .or_else(|| try_once(seen, slots::of_a_new_primary(settings, seen, cluster, report)))
-        .or_else(|| try_once(seen, announce(cluster)))
+        .or_else(|| best_effort(seen, slots::of_a_new_primary(settings, seen, cluster, report)))
+        .or_else(|| best_effort(seen, announce(cluster)))
         .unwrap_or(SUCCESS)
 }
 

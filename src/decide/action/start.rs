@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::decide::own_record::{alone, is_silent};
 use crate::decide::rejoin::start_gate::held_back;
 use crate::decide::rejoin::unproven::recovers_to;
-use crate::decide::server::bring_up::{bring_up, bring_up_on, standby_settings};
-use crate::decide::steps::{SUCCESS, fail, insist, once_or_fail, try_once, without_cluster};
+use crate::decide::server::ensure_running::{ensure_running, ensure_running_on, standby_settings};
+use crate::decide::steps::{SUCCESS, best_effort, fail, require, require_once, without_cluster};
 use crate::model::cluster::Cluster;
 use crate::model::instance::{Answer, Postmaster, StandbyReport};
 use crate::model::observation::Observation;
@@ -23,14 +23,14 @@ const RECORD: Duration = Duration::from_secs(20);
 /// Decides `start`.
 pub(in crate::decide) fn start(settings: &Settings, seen: &Observation) -> Verdict {
     if !settings.is_replication() {
-        return bring_up(settings, seen).unwrap_or(SUCCESS);
+        return ensure_running(settings, seen).unwrap_or(SUCCESS);
     }
     let Some(cluster) = seen.cluster.seen() else { return without_cluster(seen) };
     match seen.instance.postmaster {
         // Processes that were left could still write: they end before the data are judged.
         Postmaster::Absent if !seen.taken.done(&Step::Launch) => {
             let next =
-                insist(seen, clean_record(cluster)).or_else(|| held_back(settings, seen, cluster));
+                require(seen, clean_record(cluster)).or_else(|| held_back(settings, seen, cluster));
             if let Some(failure) = next.as_ref().and_then(|next| unrecorded(seen, next)) {
                 return fail(failure);
             }
@@ -44,7 +44,7 @@ pub(in crate::decide) fn start(settings: &Settings, seen: &Observation) -> Verdi
         | Postmaster::Unknown => {}
     }
     let target = recovers_to(settings, seen);
-    bring_up_on(settings, seen, target)
+    ensure_running_on(settings, seen, target)
         .or_else(|| finish(settings, seen, cluster))
         .unwrap_or(SUCCESS)
 }
@@ -85,7 +85,7 @@ fn finish(settings: &Settings, seen: &Observation, cluster: &Cluster) -> Option<
     if !seen.files.standby_settings {
         let present = seen.files.recovers_to.unwrap_or(RecoveryTimeline::Latest);
         let steps = [Some(standby_settings(present)), Some(Step::Reload)];
-        if let Some(verdict) = once_or_fail(seen, steps) {
+        if let Some(verdict) = require_once(seen, steps) {
             return Some(verdict);
         }
     }
@@ -95,9 +95,9 @@ fn finish(settings: &Settings, seen: &Observation, cluster: &Cluster) -> Option<
     };
     let expired = seen.files.expired_wal.iter().cloned().map(Step::RemoveKeptWal);
     (foreign_settings(settings, seen, report).map(fail))
-        .or_else(|| try_once(seen, expired))
+        .or_else(|| best_effort(seen, expired))
         .or_else(|| {
-            try_once(
+            best_effort(
                 seen,
                 cluster.me().filter(|me| is_silent(me)).and_then(alone).into_iter().chain(position),
             )

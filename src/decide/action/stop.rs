@@ -1,8 +1,8 @@
 //! Stop: success only when the server is proven gone.
 
-use crate::decide::primary::by_hand::{leave_lock, put_on_record};
-use crate::decide::primary::isolated::bring_primary_down;
-use crate::decide::steps::{SUCCESS, try_once};
+use crate::decide::primary::by_hand::{lock_superseded, put_on_record};
+use crate::decide::primary::isolated::stop_primary;
+use crate::decide::steps::{SUCCESS, best_effort};
 use crate::model::instance::Postmaster;
 use crate::model::observation::Observation;
 use crate::model::settings::{ReplicationMode, Settings};
@@ -24,19 +24,19 @@ pub(in crate::decide) fn stop(settings: &Settings, seen: &Observation) -> Verdic
     let before = match seen.instance.postmaster {
         Postmaster::Absent => None,
         Postmaster::Running { .. } | Postmaster::Orphans { .. } | Postmaster::Unknown => {
-            try_once(seen, farewell(settings, seen))
+            best_effort(seen, withdraw_candidacy(settings, seen))
         }
     };
     before
-        .or_else(|| try_once(seen, leave_lock(settings, seen)))
-        .or_else(|| bring_primary_down(settings, seen, patience))
-        .or_else(|| try_once(seen, farewell(settings, seen)))
-        .or_else(|| try_once(seen, record_stopped(settings, seen)))
+        .or_else(|| best_effort(seen, lock_superseded(settings, seen)))
+        .or_else(|| stop_primary(settings, seen, patience))
+        .or_else(|| best_effort(seen, withdraw_candidacy(settings, seen)))
+        .or_else(|| best_effort(seen, record_stopped(settings, seen)))
         .unwrap_or(SUCCESS)
 }
 
 /// What must be known before the server ends: it is not to be promoted.
-fn farewell(settings: &Settings, seen: &Observation) -> Vec<Step> {
+fn withdraw_candidacy(settings: &Settings, seen: &Observation) -> Vec<Step> {
     let mut steps = Vec::new();
     let me = seen.cluster.seen().and_then(|cluster| cluster.me());
     let Some(me) = me else { return steps };

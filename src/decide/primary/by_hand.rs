@@ -10,15 +10,15 @@ use crate::decide::primary::claim::unbound;
 use crate::decide::primary::publish::publish;
 use crate::decide::rules::fitness::may_be_promoted;
 use crate::decide::rules::nodes::others;
-use crate::decide::steps::{fail, try_once};
+use crate::decide::steps::{best_effort, fail};
 use crate::model::cluster::{Cluster, ClusterNode, ClusterRole, Membership};
-use crate::model::concern::Concern;
 use crate::model::instance::{Answer, PrimaryReport};
 use crate::model::observation::Observation;
 use crate::model::settings::Settings;
 use crate::model::status::{DataStatus, InstanceStatus, PromotionScore};
 use crate::model::step::Step;
 use crate::model::verdict::{Failure, Outcome, Verdict};
+use crate::model::warning::Warning;
 
 /// Tells whether the cluster has recorded a later promotion than this primary's, or knows better data than its own.
 /// Such a primary was started or promoted behind the cluster's back, and must not touch the record of the right one.
@@ -26,7 +26,7 @@ use crate::model::verdict::{Failure, Outcome, Verdict};
 /// A rival on record alone deposes only a node of which nothing is recorded. It may be what is left of a primary
 /// that was stopped by hand; and if it lives, it records soon that this node does not stream. But no hand gives a
 /// right that the record denies while somebody else has one.
-pub(in crate::decide) fn deposed(
+pub(in crate::decide) fn superseded(
     settings: &Settings,
     seen: &Observation,
     cluster: &Cluster,
@@ -43,20 +43,20 @@ pub(in crate::decide) fn deposed(
         None => rival.is_some() || without_right && heir().is_some(),
         Some(_) => without_right && heir().is_some(),
     };
-    deposed.then(|| Failure::Usurper {
+    deposed.then(|| Failure::SupersededPrimary {
         data_status: me.data_status.clone(),
         primary: rival.or_else(heir).map(|node| node.name.clone()),
     })
 }
 
 /// Tells whether another node is, or may be, the right primary.
-pub(in crate::decide) fn usurps(
+pub(in crate::decide) fn is_superseded(
     settings: &Settings,
     seen: &Observation,
     cluster: &Cluster,
 ) -> bool {
     let on_record = cluster.me().is_some_and(|me| me.data_status == Some(DataStatus::Latest));
-    deposed(settings, seen, cluster).is_some() || !on_record && rival(cluster).is_some()
+    superseded(settings, seen, cluster).is_some() || !on_record && rival(cluster).is_some()
 }
 
 /// Tells whether the cluster has promoted this primary, and its record is gone: its lock is of the timeline on which
@@ -92,7 +92,7 @@ pub(in crate::decide) fn is_outsider(
 /// that is in Pacemaker's history, and takes the score and the status that the monitor of a primary keeps, which a
 /// server that was started again by hand does not get back. Without fencing none of that proves anything.
 fn is_evidently_the_last(seen: &Observation, cluster: &Cluster, me: &ClusterNode) -> bool {
-    let locked = is_on_its_own_lock(seen) && seen.files.locked_in_this_life;
+    let locked = is_on_its_own_lock(seen) && seen.files.lock_since_cluster_start;
     let stayed = me.role == ClusterRole::Promoted
         && me.status == Some(InstanceStatus::Primary)
         && me.score == Some(PromotionScore::PROMOTE_ME);
@@ -123,7 +123,7 @@ fn is_a_primary(node: &ClusterNode) -> bool {
 }
 
 /// Takes the usurper's own score and says so; a probe only says what runs.
-pub(in crate::decide) fn depose(
+pub(in crate::decide) fn withdraw_primary(
     seen: &Observation,
     cluster: &Cluster,
     failure: Failure,
@@ -133,7 +133,7 @@ pub(in crate::decide) fn depose(
         .me()
         .filter(scored)
         .map(|me| Step::SetScore(me.name.clone(), PromotionScore::Never));
-    try_once(seen, score).unwrap_or(match seen.probe {
+    best_effort(seen, score).unwrap_or(match seen.probe {
         true => Verdict::Done(Outcome::RunningPromoted),
         false => fail(failure),
     })
@@ -158,7 +158,7 @@ pub(in crate::decide) fn publish_as_primary(
 pub(in crate::decide) fn put_on_record(settings: &Settings, seen: &Observation) -> Option<Verdict> {
     let Answer::Primary(report) = &seen.instance.answer else { return None };
     let cluster = seen.cluster.seen().filter(|_| settings.is_replication())?;
-    if deposed(settings, seen, cluster).is_some() {
+    if superseded(settings, seen, cluster).is_some() {
         return None;
     }
     match take_over(settings, seen, report, cluster) {
@@ -170,11 +170,11 @@ pub(in crate::decide) fn put_on_record(settings: &Settings, seen: &Observation) 
 /// Leaves a lock on a primary that is deposed and about to be stopped: somebody started or promoted it behind the cluster's
 /// back, perhaps a copy that was to become a standby, and it has written on a timeline that may be another's, too. Only
 /// the lock shows that when it returns.
-pub(in crate::decide) fn leave_lock(settings: &Settings, seen: &Observation) -> Option<Step> {
+pub(in crate::decide) fn lock_superseded(settings: &Settings, seen: &Observation) -> Option<Step> {
     let Answer::Primary(report) = &seen.instance.answer else { return None };
     let cluster = seen.cluster.seen().filter(|_| settings.is_replication())?;
     let noted = seen.files.lock.and_then(|lock| lock.timeline);
-    let due = noted != Some(report.timeline) && deposed(settings, seen, cluster).is_some();
+    let due = noted != Some(report.timeline) && superseded(settings, seen, cluster).is_some();
     due.then_some(Step::CreateLock(report.timeline))
 }
 
@@ -214,16 +214,16 @@ fn take_over(
     }
     if !begun {
         let told = Step::Warn(match &me.data_status {
-            Some(DataStatus::Disconnected) => Concern::OldRecord,
-            Some(_) | None => Concern::PromotedByHand,
+            Some(DataStatus::Disconnected) => Warning::OldRecord,
+            Some(_) | None => Warning::PromotedByHand,
         });
         if !unbound(settings, cluster).is_empty() || rival(cluster).is_some() {
-            return try_once(seen, [told]).map_or(TakeOver::Held, TakeOver::Next);
+            return best_effort(seen, [told]).map_or(TakeOver::Held, TakeOver::Next);
         }
         let mut revoked = claim::take_over(settings, cluster);
         revoked.retain(|step| *step != claimed);
         let left = !revoked.is_empty();
-        if let Some(verdict) = try_once(seen, std::iter::once(told).chain(revoked)) {
+        if let Some(verdict) = best_effort(seen, std::iter::once(told).chain(revoked)) {
             return TakeOver::Next(verdict);
         }
         if left {
@@ -231,7 +231,7 @@ fn take_over(
         }
     }
     let lock = (noted != Some(report.timeline)).then_some(Step::CreateLock(report.timeline));
-    match try_once(seen, std::iter::once(claimed).chain(lock)) {
+    match best_effort(seen, std::iter::once(claimed).chain(lock)) {
         Some(verdict) => TakeOver::Next(verdict),
         None => TakeOver::NotDue,
     }

@@ -1,11 +1,11 @@
 //! What the primary's record says of each connected standby, and who gets the right to be promoted.
 
-use crate::decide::primary::standby_names::{are_firm, has_waited, lacks_of_the_time_before};
+use crate::decide::primary::standby_names::{are_persistent, behind_baseline, has_waited};
 use crate::decide::primary::standbys::peers;
 use crate::decide::rules::authority::record_is_binding;
 use crate::decide::rules::fitness::is_fit;
 use crate::decide::rules::quorum::{is_voter, record_of};
-use crate::decide::steps::try_once;
+use crate::decide::steps::best_effort;
 use crate::model::cluster::{Cluster, ClusterNode, Membership};
 use crate::model::instance::{PrimaryReport, StandbyRow};
 use crate::model::observation::Observation;
@@ -102,7 +102,7 @@ pub(in crate::decide) fn grants(
             steps.push(Step::SetScore(node.name.clone(), score));
         }
         steps.extend(status_step(node, &actual));
-        if let Some(verdict) = try_once(seen, steps) {
+        if let Some(verdict) = best_effort(seen, steps) {
             return Some(verdict);
         }
     }
@@ -122,7 +122,7 @@ fn is_earned(
     match actual {
         DataStatus::StreamingSync => {
             !settings.is_quorum_commit()
-                && are_firm(seen, report)
+                && are_persistent(seen, report)
                 && SyncNames::parse(&report.synchronous_standby_names).is_all_of()
         }
         DataStatus::StreamingQuorum => {
@@ -153,7 +153,7 @@ fn has_all_before(
         return None;
     }
     let flushed = row.and_then(|row| row.flush_lsn);
-    lacks_of_the_time_before(seen, report, &node.name, &[(node.name.clone(), flushed)])
+    behind_baseline(seen, report, &node.name, &[(node.name.clone(), flushed)])
 }
 
 /// Returns the score of a peer with this row.

@@ -10,32 +10,32 @@ use std::time::Duration;
 
 use crate::decide::rules::authority::record_is_binding;
 use crate::decide::rules::fitness::may_be_promoted;
-use crate::decide::server::shutdown::bring_down;
-use crate::decide::steps::try_once;
+use crate::decide::server::shutdown::escalate_shutdown;
+use crate::decide::steps::best_effort;
 use crate::model::cluster::{Cluster, Membership};
-use crate::model::concern::Concern;
 use crate::model::node::NodeName;
 use crate::model::observation::{ClusterView, Observation};
 use crate::model::settings::Settings;
 use crate::model::step::Step;
 use crate::model::verdict::Verdict;
+use crate::model::warning::Warning;
 
 /// Returns the next rung of the ladder that suits, as `ladder` does: cleanly, or at once.
-pub(in crate::decide) fn bring_primary_down(
+pub(in crate::decide) fn stop_primary(
     settings: &Settings,
     seen: &Observation,
     patience: Duration,
 ) -> Option<Verdict> {
-    let rivals = match (settings.is_replication(), seen.files.standby_mark, &seen.cluster) {
+    let rivals = match (settings.is_replication(), seen.files.standby_signal, &seen.cluster) {
         (true, false, ClusterView::Seen(cluster)) => rivals(settings, cluster),
         // A standby writes no WAL of its own when it stops.
         (true | false, ..) => Vec::new(),
     };
     if rivals.is_empty() {
-        return bring_down(seen, patience);
+        return escalate_shutdown(seen, patience);
     }
-    let gone = bring_down(seen, Duration::ZERO)?;
-    try_once(seen, [Step::Warn(Concern::StopsAtOnce(rivals))]).or(Some(gone))
+    let gone = escalate_shutdown(seen, Duration::ZERO)?;
+    best_effort(seen, [Step::Warn(Warning::StopsAtOnce(rivals))]).or(Some(gone))
 }
 
 /// Returns the nodes that were lost, not stopped in order, and may be promoted on the record that they have: this

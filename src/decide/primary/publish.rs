@@ -6,15 +6,14 @@
 use crate::decide::primary::grants::{actual_status, grants};
 use crate::decide::primary::quorum_commit::{quorum_commit, withdraw};
 use crate::decide::primary::slots;
-use crate::decide::primary::standby_names::{bring_about, in_force};
+use crate::decide::primary::standby_names::{apply_names, in_force};
 use crate::decide::primary::standbys::peers;
 use crate::decide::primary::sync_policy::{concerns, superfluous, wanted_names};
 use crate::decide::rules::authority::{is_in_touch, record_is_binding};
 use crate::decide::rules::fitness::{has_right, is_fit};
 use crate::decide::rules::nodes::others;
-use crate::decide::steps::{try_anyway, try_once};
+use crate::decide::steps::{best_effort, best_effort_anyway};
 use crate::model::cluster::{Cluster, ClusterNode};
-use crate::model::concern::Concern;
 use crate::model::instance::PrimaryReport;
 use crate::model::observation::Observation;
 use crate::model::settings::{ReplicationMode, Settings};
@@ -22,6 +21,7 @@ use crate::model::status::{DataStatus, InstanceStatus, PromotionScore};
 use crate::model::step::Step;
 use crate::model::sync_names::SyncNames;
 use crate::model::verdict::Verdict;
+use crate::model::warning::Warning;
 
 /// Returns the next step of the primary's bookkeeping, or `None` when all is recorded.
 ///
@@ -33,10 +33,10 @@ pub(in crate::decide) fn publish(
     report: &PrimaryReport,
     cluster: &Cluster,
 ) -> Option<Verdict> {
-    try_once(seen, own_record(cluster))
-        .or_else(|| try_once(seen, sign_lock(settings, seen, cluster, report)))
+    best_effort(seen, own_record(cluster))
+        .or_else(|| best_effort(seen, sign_lock(settings, seen, cluster, report)))
         .or_else(|| of_the_standbys(settings, seen, report, cluster))
-        .or_else(|| try_once(seen, slots::of_a_primary(settings, seen, cluster, report)))
+        .or_else(|| best_effort(seen, slots::of_a_primary(settings, seen, cluster, report)))
 }
 
 /// What is recorded of the standbys, and whom commits wait for. On rows that the server hides neither
@@ -48,14 +48,14 @@ fn of_the_standbys(
     cluster: &Cluster,
 ) -> Option<Verdict> {
     if report.hides_standbys() {
-        return try_once(seen, worries(settings, seen, report, cluster));
+        return best_effort(seen, warnings(settings, seen, report, cluster));
     }
-    try_once(seen, revocations(settings, cluster, report))
+    best_effort(seen, revocations(settings, cluster, report))
         // The shell agent looks at no record when it is told to promote.
-        .or_else(|| try_anyway(seen, scores(settings, cluster, report)))
-        .or_else(|| try_once(seen, strangers(settings, cluster, &in_force(seen, report))))
+        .or_else(|| best_effort_anyway(seen, scores(settings, cluster, report)))
+        .or_else(|| best_effort(seen, strangers(settings, cluster, &in_force(seen, report))))
         .or_else(|| synchronous(settings, seen, report, cluster))
-        .or_else(|| try_once(seen, worries(settings, seen, report, cluster)))
+        .or_else(|| best_effort(seen, warnings(settings, seen, report, cluster)))
         .or_else(|| grants(settings, seen, report, cluster))
 }
 
@@ -88,7 +88,8 @@ fn sign_lock(
 ) -> Option<Step> {
     let lock = seen.files.lock?;
     let mut peers = settings.peers(&cluster.local).filter_map(|name| cluster.node(name));
-    let outdated = !seen.files.locked_in_this_life && peers.all(|peer| is_in_touch(cluster, peer));
+    let outdated =
+        !seen.files.lock_since_cluster_start && peers.all(|peer| is_in_touch(cluster, peer));
     (lock.timeline != Some(report.timeline) || outdated)
         .then_some(Step::CreateLock(report.timeline))
 }
@@ -167,13 +168,13 @@ fn synchronous(
     let revoked = revoked.filter(|node| record_is_binding(cluster, node.membership));
     let revoked =
         revoked.map(|node| Step::SetDataStatus(node.name.clone(), DataStatus::StreamingAsync));
-    if let Some(verdict) = try_once(seen, revoked) {
+    if let Some(verdict) = best_effort(seen, revoked) {
         return Some(verdict);
     }
     let wanted = wanted_names(settings, cluster, report, &present);
     match unconfirmed(seen, cluster, &present, &wanted) {
-        open if open.is_empty() => bring_about(seen, report, &wanted),
-        open => try_once(seen, open),
+        open if open.is_empty() => apply_names(seen, report, &wanted),
+        open => best_effort(seen, open),
     }
 }
 
@@ -199,7 +200,7 @@ fn unconfirmed(
 }
 
 /// Says why commits hang, if they do.
-fn worries(
+fn warnings(
     settings: &Settings,
     seen: &Observation,
     report: &PrimaryReport,
@@ -207,7 +208,7 @@ fn worries(
 ) -> Vec<Step> {
     let present = in_force(seen, report);
     let hanging = match report.hides_standbys() {
-        true => vec![Concern::Blind(report.asked_as.clone())],
+        true => vec![Warning::NoMonitorPrivilege(report.asked_as.clone())],
         false => concerns(settings, cluster, report, &present),
     };
     let disk = slots::concerns(settings, seen, cluster, report);

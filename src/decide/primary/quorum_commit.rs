@@ -2,13 +2,13 @@
 //! `quorum` asks for.
 
 use crate::decide::primary::standby_names::{
-    are_firm, bring_about, has_waited, in_force, lacks_of_the_time_before,
+    apply_names, are_persistent, behind_baseline, has_waited, in_force,
 };
 use crate::decide::primary::standbys::is_streaming;
 use crate::decide::primary::standbys::row_of;
 use crate::decide::primary::sync_policy::when_nobody_streams;
 use crate::decide::rules::authority::record_is_binding;
-use crate::decide::steps::try_once;
+use crate::decide::steps::best_effort;
 use crate::model::cluster::Cluster;
 use crate::model::instance::PrimaryReport;
 use crate::model::node::NodeName;
@@ -36,21 +36,21 @@ pub(in crate::decide) fn quorum_commit(
         return None;
     }
     if needed != recorded {
-        return try_once(seen, [set(needed)]);
+        return best_effort(seen, [set(needed)]);
     }
     let written = seen.files.sync_names.as_ref() == Some(&wanted);
     // Removing a record that is not there would be no write at all.
     let confirmation = Step::SetSyncQuorum(Some(needed));
     if loosens(&obeyed, &wanted) && !written && !seen.taken.is_last_word(&confirmation) {
-        return try_once(seen, [confirmation]);
+        return best_effort(seen, [confirmation]);
     }
     let mut absolute = absolute(settings, cluster).peekable();
     if absolute.peek().is_some() {
         let downgrade =
             |name: &NodeName| Step::SetDataStatus(name.clone(), DataStatus::StreamingQuorum);
-        return try_once(seen, absolute.map(downgrade));
+        return best_effort(seen, absolute.map(downgrade));
     }
-    bring_about(seen, report, &wanted)
+    apply_names(seen, report, &wanted)
         .or_else(|| strengthen(seen, report, cluster, &recorded, &wanted))
 }
 
@@ -73,16 +73,16 @@ pub(in crate::decide) fn withdraw(
     }
     if recorded.count > 0 {
         let step = set(SyncQuorum { count: 0, ..recorded.clone() });
-        return try_once(seen, [step]).map_or(Ok(false), Err);
+        return best_effort(seen, [step]).map_or(Ok(false), Err);
     }
     if recorded.voters.is_empty() {
         let there = cluster.me().is_some_and(|me| me.sync_quorum.as_ref() == Some(&recorded));
         let remove = there.then_some(Step::SetSyncQuorum(None));
-        return try_once(seen, remove).map_or(Ok(true), Err);
+        return best_effort(seen, remove).map_or(Ok(true), Err);
     }
     if SyncNames::parse(&report.synchronous_standby_names).is_all_of() {
         let step = set(SyncQuorum { voters: Vec::new(), ..recorded });
-        return try_once(seen, [step]).map_or(Ok(true), Err);
+        return best_effort(seen, [step]).map_or(Ok(true), Err);
     }
     Ok(binds(cluster, &recorded))
 }
@@ -168,7 +168,7 @@ fn strengthen(
     wanted: &SyncNames,
 ) -> Option<Verdict> {
     let effective = SyncNames::parse(&report.synchronous_standby_names);
-    if effective != *wanted || !are_firm(seen, report) {
+    if effective != *wanted || !are_persistent(seen, report) {
         return None;
     }
     let streams = |name: &str| row_of(report, name).is_some_and(is_streaming);
@@ -182,14 +182,14 @@ fn strengthen(
         return None;
     }
     if due.count == 0 {
-        return try_once(seen, [set(due)]);
+        return best_effort(seen, [set(due)]);
     }
     let flushed =
         |name: &str| (NodeName::new(name), row_of(report, name).and_then(|row| row.flush_lsn));
     let standbys: Vec<_> = wanted.iter().map(flushed).collect();
-    match lacks_of_the_time_before(seen, report, &cluster.local, &standbys) {
+    match behind_baseline(seen, report, &cluster.local, &standbys) {
         Some(Verdict::Wait(_)) if has_waited(seen) => None,
         Some(verdict) => Some(verdict),
-        None => try_once(seen, [set(due)]),
+        None => best_effort(seen, [set(due)]),
     }
 }

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use crate::decide::primary::old_slots;
 use crate::model::cluster::{Cluster, ClusterNode, ClusterRole, Membership};
-use crate::model::concern::Concern;
 use crate::model::instance::{PrimaryReport, SlotRow, StandbyReport};
 use crate::model::node::NodeName;
 use crate::model::observation::Observation;
@@ -16,6 +15,7 @@ use crate::model::settings::Settings;
 use crate::model::slot::{DropReason, MadeSlot, SlotName};
 use crate::model::step::Step;
 use crate::model::wal::Lsn;
+use crate::model::warning::Warning;
 
 /// A disk is nearly full while less than one part in this many of it is free,
 const DISK_PART: u64 = 10;
@@ -177,14 +177,14 @@ pub(in crate::decide) fn concerns(
     seen: &Observation,
     cluster: &Cluster,
     report: &PrimaryReport,
-) -> Vec<Concern> {
+) -> Vec<Warning> {
     let limit = settings.policy.slot_max_retained;
     let mut concerns = Vec::new();
     if let Some(free) = is_nearly_full(seen) {
         let slots = report.slots.iter().filter(|row| !row.active);
         let largest = slots.max_by_key(|row| retained(report.wal_end, row));
         let slot = largest.map(|row| (row.name.clone(), retained(report.wal_end, row)));
-        concerns.push(Concern::DiskNearlyFull { free, slot });
+        concerns.push(Warning::DiskNearlyFull { free, slot });
     }
     let old = old_slots::of_ours(settings, seen, cluster, &report.slots);
     let old = old.map(|(slot, row)| (slot.name.clone(), row));
@@ -192,7 +192,7 @@ pub(in crate::decide) fn concerns(
     for (name, row) in peers.chain(old) {
         let kept = retained(report.wal_end, row);
         if limit > 0 && !row.active && kept > limit / 5 * 4 && kept <= limit {
-            concerns.push(Concern::SlotKeeps(name, kept));
+            concerns.push(Warning::SlotKeeps(name, kept));
         }
     }
     concerns

@@ -2,8 +2,7 @@
 //!
 //! Whom it should name is `sync_policy`'s and `voters`' business.
 
-use crate::decide::steps::try_once;
-use crate::model::concern::Concern;
+use crate::decide::steps::best_effort;
 use crate::model::instance::PrimaryReport;
 use crate::model::node::NodeName;
 use crate::model::observation::Observation;
@@ -11,6 +10,7 @@ use crate::model::step::Step;
 use crate::model::sync_names::SyncNames;
 use crate::model::verdict::{Reason, Verdict};
 use crate::model::wal::Lsn;
+use crate::model::warning::Warning;
 use std::time::Duration;
 
 /// How long one round of publishing waits for a reload. What is not done then is done by the next
@@ -44,14 +44,14 @@ pub(in crate::decide) fn in_force(seen: &Observation, report: &PrimaryReport) ->
 /// Writes the names that are wanted and lets the server read them; says so if another source
 /// overrides them. `None`: nothing is left to do, or to be waited for.
 #[must_use]
-pub(in crate::decide) fn bring_about(
+pub(in crate::decide) fn apply_names(
     seen: &Observation,
     report: &PrimaryReport,
     wanted: &SyncNames,
 ) -> Option<Verdict> {
     let effective = SyncNames::parse(&report.synchronous_standby_names);
     if seen.files.sync_names.as_ref().unwrap_or(&effective) != wanted {
-        return try_once(seen, [Step::WriteSyncNames(wanted.clone())]);
+        return best_effort(seen, [Step::WriteSyncNames(wanted.clone())]);
     }
     let unread = are_unread(seen, wanted);
     let reloaded = seen.taken.last(&Step::Reload).map(|reload| reload.ended);
@@ -63,7 +63,7 @@ pub(in crate::decide) fn bring_about(
             true => Some(Verdict::Wait(Reason::ReloadTakesEffect)),
             false => {
                 let value = report.synchronous_standby_names.clone();
-                try_once(seen, [Step::Warn(Concern::NamesOverridden(value))])
+                best_effort(seen, [Step::Warn(Warning::NamesOverridden(value))])
             }
         },
         Some(_) | None => Some(Verdict::Do(Step::Reload)),
@@ -80,7 +80,7 @@ pub(in crate::decide) fn are_unread(seen: &Observation, names: &SyncNames) -> bo
 
 /// Tells whether the names in force stay in force when somebody lets the server read its files.
 #[must_use]
-pub(in crate::decide) fn are_firm(seen: &Observation, report: &PrimaryReport) -> bool {
+pub(in crate::decide) fn are_persistent(seen: &Observation, report: &PrimaryReport) -> bool {
     let effective = SyncNames::parse(&report.synchronous_standby_names);
     seen.files.sync_names.as_ref().is_none_or(|written| *written == effective)
 }
@@ -98,14 +98,14 @@ pub(in crate::decide) fn settled(seen: &Observation, obeyed: bool, margin: Durat
 /// Compares a standby with the end of WAL at a moment when every commit obeyed the names in force:
 /// `None` when it has all of the time before. `key` names the comparison.
 #[must_use]
-pub(in crate::decide) fn lacks_of_the_time_before(
+pub(in crate::decide) fn behind_baseline(
     seen: &Observation,
     report: &PrimaryReport,
     key: &NodeName,
     standbys: &[(NodeName, Option<Lsn>)],
 ) -> Option<Verdict> {
     let Some(baseline) = seen.taken.sync_baseline(key) else {
-        return Some(match settled(seen, report.commits_obey, ROUND) {
+        return Some(match settled(seen, report.sync_config_applied, ROUND) {
             true => Verdict::Do(Step::NoteSyncBaseline(key.clone(), report.wal_end)),
             false => Verdict::Wait(Reason::ReloadTakesEffect),
         });

@@ -12,12 +12,12 @@ use crate::decide::rules::authority::{quorum_counts, record_is_binding};
 use crate::decide::rules::fitness::{has_right, is_fit};
 use crate::decide::rules::nodes::members;
 use crate::model::cluster::{Cluster, ClusterNode};
-use crate::model::concern::{Concern, WaitsBecause};
 use crate::model::instance::PrimaryReport;
 use crate::model::node::NodeName;
 use crate::model::settings::{ReplicationMode, Settings};
 use crate::model::sync_names::{NO_STANDBY_YET, SyncNames};
 use crate::model::wal::WalPosition;
+use crate::model::warning::{WaitsBecause, Warning};
 
 /// Returns whom commits should wait for from now on, given whom they wait for at present: the
 /// chosen standbys, all of them, for as long as they are good.
@@ -148,7 +148,7 @@ pub(in crate::decide) fn concerns(
     cluster: &Cluster,
     report: &PrimaryReport,
     present: &SyncNames,
-) -> Vec<Concern> {
+) -> Vec<Warning> {
     let streams = |name: &&str| row_of(report, name).is_some_and(is_streaming);
     if present.iter().filter(streams).count() >= present.count() {
         return Vec::new();
@@ -171,7 +171,7 @@ pub(in crate::decide) fn concerns(
     let concern = |name: &str| {
         let because = reason(name)?;
         let standby = if name == NO_STANDBY_YET { "a standby" } else { name }.to_owned();
-        Some(Concern::CommitsWaitFor { standby, because })
+        Some(Warning::CommitsWaitFor { standby, because })
     };
     present.iter().filter(|name| !streams(name)).filter_map(concern).collect()
 }

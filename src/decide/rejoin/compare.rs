@@ -5,18 +5,18 @@
 //! `held_back`'s business, and what runs unproven `unproven`'s.
 
 use crate::decide::rejoin::unproven::{not_compared, without_right};
-use crate::decide::rules::history::{kinship, known_end};
-use crate::decide::steps::{fail, insist, once_or_fail, try_once};
-use crate::model::concern::Concern;
+use crate::decide::rules::history::{known_end, relation_to};
+use crate::decide::steps::{best_effort, fail, require, require_once};
 use crate::model::instance::ControlState;
 use crate::model::node::NodeName;
 use crate::model::observation::Observation;
 use crate::model::rejoin::{
-    Evidence, Kinship, LostWal, OwnData, PrimaryData, Refusal, Resync, RewindSource,
+    Evidence, HistoryRelation, LostWal, OwnData, PrimaryData, Refusal, Resync, RewindSource,
 };
 use crate::model::settings::{Rejoin, Settings};
 use crate::model::step::Step;
 use crate::model::verdict::{Failure, Reason, Verdict};
+use crate::model::warning::Warning;
 
 /// Decides whether the node may start beside this primary; `None`: it may. `streamed`: a primary has
 /// recorded since that it streams.
@@ -38,50 +38,52 @@ pub(in crate::decide) fn beside(
         let address = address.to_owned();
         let lock = seen.files.lock.is_some().then(|| settings.lock_file());
         let refusal = Refusal { primary, address, kinship, resync, no_rewind, pgdata, lock };
-        Some(fail(Failure::Estranged(Box::new(refusal))))
+        Some(fail(Failure::HistoryMismatch(Box::new(refusal))))
     };
     let (own, theirs) = match evidence {
         Evidence { own: Ok(own), primary: Ok(theirs) } => (own, theirs),
         // Without the lock nothing speaks against this node.
         Evidence { .. } if seen.files.lock.is_none() => return None,
         Evidence { own: Err(error), .. } if streamed => {
-            return not_compared(seen, primary, Kinship::Unproven(error.clone()));
+            return not_compared(seen, primary, HistoryRelation::Unproven(error.clone()));
         }
         Evidence { own: Err(error), .. } => {
-            let unproven = Kinship::Unproven(error.clone());
+            let unproven = HistoryRelation::Unproven(error.clone());
             return refused(unproven, &settings.master_ip, None, Resync::Copy);
         }
         // It may have been promoted a moment ago, and its address is still to come. While this start waited,
         // nobody could be promoted should that primary die; monitors ask on.
         Evidence { primary: Err(error), .. } => {
-            return without_right(seen, primary, Kinship::Unasked(error.clone()));
+            return without_right(seen, primary, HistoryRelation::Unasked(error.clone()));
         }
     };
-    let kinship = kinship(own, theirs, seen.files.lock);
+    let kinship = relation_to(own, theirs, seen.files.lock);
     match &kinship {
-        Kinship::Prefix { .. } | Kinship::Followed(_) => release(seen, primary, kinship),
-        Kinship::Unproven(_) if seen.files.lock.is_none() => None,
+        HistoryRelation::Prefix { .. } | HistoryRelation::Followed(_) => {
+            release(seen, primary, kinship)
+        }
+        HistoryRelation::Unproven(_) if seen.files.lock.is_none() => None,
         // What a later primary has recorded is no proof, and no less than before.
-        Kinship::Unproven(_) if streamed => not_compared(seen, primary, kinship),
-        Kinship::Diverged { .. } => match settings.rejoin {
+        HistoryRelation::Unproven(_) if streamed => not_compared(seen, primary, kinship),
+        HistoryRelation::Diverged { .. } => match settings.rejoin {
             Rejoin::Rewind => match unkept(settings, own).or_else(|| obstacle(own, theirs)) {
                 None => rewind(settings, seen, primary, own, theirs, kinship),
                 Some(why) => refused(kinship, &theirs.address, Some(why), resync(own)),
             },
             Rejoin::Verify | Rejoin::Off => refused(kinship, &theirs.address, None, resync(own)),
         },
-        Kinship::Unproven(_)
-        | Kinship::Unasked(_)
-        | Kinship::OtherSystem(..)
-        | Kinship::Foreign(..) => refused(kinship, &theirs.address, None, Resync::Copy),
+        HistoryRelation::Unproven(_)
+        | HistoryRelation::Unasked(_)
+        | HistoryRelation::OtherSystem(..)
+        | HistoryRelation::Foreign(..) => refused(kinship, &theirs.address, None, Resync::Copy),
     }
 }
 
 /// Removes the lock, if there is one, and says why.
-fn release(seen: &Observation, primary: &NodeName, kinship: Kinship) -> Option<Verdict> {
+fn release(seen: &Observation, primary: &NodeName, kinship: HistoryRelation) -> Option<Verdict> {
     seen.files.lock?;
-    let said = Step::Warn(Concern::PartOfHistory(primary.clone(), kinship));
-    try_once(seen, [said]).or_else(|| insist(seen, [Step::RemoveLock]))
+    let said = Step::Warn(Warning::PartOfHistory(primary.clone(), kinship));
+    best_effort(seen, [said]).or_else(|| require(seen, [Step::RemoveLock]))
 }
 
 fn resync(own: &OwnData) -> Resync {
@@ -141,7 +143,7 @@ fn rewind(
     primary: &NodeName,
     own: &OwnData,
     theirs: &PrimaryData,
-    kinship: Kinship,
+    kinship: HistoryRelation,
 ) -> Option<Verdict> {
     let clean = match own.control.state {
         ControlState::ShutDown | ControlState::ShutDownInRecovery => true,
@@ -149,14 +151,14 @@ fn rewind(
             false
         }
     };
-    let said = Step::Warn(Concern::Rewinds(primary.clone(), kinship.clone(), settings.rep_mode));
+    let said = Step::Warn(Warning::Rewinds(primary.clone(), kinship.clone(), settings.rep_mode));
     let recover = [
         // A server in single-user mode refuses to be a standby.
-        seen.files.standby_mark.then_some(Step::RemoveStandbyMark),
+        seen.files.standby_signal.then_some(Step::RemoveStandbyMark),
         Some(Step::RecoverAlone),
     ];
     let told = !seen.taken.tried(&Step::RecoverAlone);
-    if told && let Some(verdict) = try_once(seen, [said]) {
+    if told && let Some(verdict) = best_effort(seen, [said]) {
         return Some(verdict);
     }
     if let Some(verdict) = keep(settings, seen, own, &kinship) {
@@ -164,20 +166,20 @@ fn rewind(
     }
     let alone = seen.taken.last(&Step::RecoverAlone);
     if alone.is_some_and(|attempt| attempt.error.is_some())
-        && let Some(verdict) = try_once(
+        && let Some(verdict) = best_effort(
             seen,
             seen.taken.done(&Step::RemoveStandbyMark).then_some(Step::WriteStandbySettings),
         )
     {
         return Some(verdict);
     }
-    if !clean && let Some(verdict) = once_or_fail(seen, recover) {
+    if !clean && let Some(verdict) = require_once(seen, recover) {
         return Some(verdict);
     }
     let behind = |source: &RewindSource| source.control_timeline < theirs.history.timeline;
     if theirs.source.as_ref().is_some_and(|source| source.as_ref().is_ok_and(behind)) {
         let checkpoint = Step::CheckpointPrimary(theirs.address.clone());
-        return try_once(seen, [checkpoint])
+        return best_effort(seen, [checkpoint])
             .or_else(|| Some(Verdict::Wait(Reason::CheckpointOf(primary.clone()))));
     }
     // One that is cut off leaves data that only a new copy replaces; what was done so far is not done again.
@@ -187,7 +189,7 @@ fn rewind(
     // The shell agent, to which this node may be given back, knows nothing but the lock. With the timeline that is left
     // here, a copy of the primary is known for one.
     let lock = seen.files.lock.is_none().then(|| Step::CreateLock(own.timeline()));
-    insist(seen, lock)
+    require(seen, lock)
         .or_else(|| Some(Verdict::Do(Step::Rewind(primary.clone(), theirs.address.clone()))))
 }
 
@@ -196,9 +198,9 @@ fn keep(
     settings: &Settings,
     seen: &Observation,
     own: &OwnData,
-    kinship: &Kinship,
+    kinship: &HistoryRelation,
 ) -> Option<Verdict> {
-    let Kinship::Diverged { end, fork } = kinship else { return None };
+    let HistoryRelation::Diverged { end, fork } = kinship else { return None };
     if settings.policy.rewind_keep_size == 0 {
         return None;
     }

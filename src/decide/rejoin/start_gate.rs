@@ -5,9 +5,8 @@
 use crate::decide::rejoin::compare;
 use crate::decide::rules::authority::{another_is_promoted, awaited};
 use crate::decide::rules::fitness::{disclaim, half_rewound, has_streamed, is_fit, is_unearned};
-use crate::decide::steps::{fail, insist, try_once};
+use crate::decide::steps::{best_effort, fail, require};
 use crate::model::cluster::Cluster;
-use crate::model::concern::Concern;
 use crate::model::node::NodeName;
 use crate::model::observation::Observation;
 use crate::model::rejoin::Resync;
@@ -15,6 +14,7 @@ use crate::model::settings::{Rejoin, Settings};
 use crate::model::status::DataStatus;
 use crate::model::step::Step;
 use crate::model::verdict::{Failure, Verdict};
+use crate::model::warning::Warning;
 
 /// Holds a node back whose data may not be part of the primary's history.
 pub(in crate::decide) fn held_back(
@@ -47,8 +47,8 @@ pub(in crate::decide) fn held_back(
             compare::beside(settings, seen, &primary, streamed)
         }
         None if locked && waits_for_primary(settings, seen, cluster) => {
-            insist(seen, disclaim(cluster, &seen.files))
-                .or_else(|| try_once(seen, [Step::Warn(Concern::NobodyToAsk)]))
+            require(seen, disclaim(cluster, &seen.files))
+                .or_else(|| best_effort(seen, [Step::Warn(Warning::NobodyToAsk)]))
         }
         Some(_) | None => locked.then(|| refused_by_lock(settings, cluster)),
     }
@@ -78,7 +78,7 @@ fn refused_by_lock(settings: &Settings, cluster: &Cluster) -> Verdict {
 /// Tells whether a later primary has seen this node stream: a promotion records every other node as
 /// disconnected, so that such a record is newer than it. A fork cannot earn it: unproven data stays on its
 /// own timeline (`unproven`), and the primary counts nobody who receives only that
-/// (`PrimaryReport::tell_forks`); with `restart_on_promote` there is no later timeline.
+/// (`PrimaryReport::mark_forked_standbys`); with `restart_on_promote` there is no later timeline.
 fn has_streamed_since(settings: &Settings, seen: &Observation, cluster: &Cluster) -> bool {
     let recorded = cluster.me().and_then(|me| me.data_status.as_ref());
     let earned = recorded.is_some_and(has_streamed) && !is_unearned(cluster, &seen.files);

@@ -6,21 +6,21 @@
 //! newer one); then it goes on "on the new timeline", and nothing shows it any more. On its own timeline it
 //! receives only what both have in common (`StartReplication` in walsender.c).
 
-use crate::decide::rules::history::kinship;
-use crate::decide::server::bring_up::bring_up;
-use crate::decide::server::shutdown::bring_down;
-use crate::decide::steps::{SUCCESS, fail, insist, try_once};
-use crate::model::concern::Concern;
+use crate::decide::rules::history::relation_to;
+use crate::decide::server::ensure_running::ensure_running;
+use crate::decide::server::shutdown::escalate_shutdown;
+use crate::decide::steps::{SUCCESS, best_effort, fail, require};
 use crate::model::instance::{ControlState, StandbyReport};
 use crate::model::node::NodeName;
 use crate::model::observation::Observation;
 use crate::model::recovery_timeline::RecoveryTimeline;
-use crate::model::rejoin::{Evidence, Kinship, OwnData, PrimaryData, Refusal, Resync};
+use crate::model::rejoin::{Evidence, HistoryRelation, OwnData, PrimaryData, Refusal, Resync};
 use crate::model::settings::{Rejoin, Settings};
 use crate::model::status::DataStatus;
 use crate::model::step::{ShutdownMode, Step};
 use crate::model::verdict::{Failure, Reason, Verdict};
 use crate::model::wal::WalPosition;
+use crate::model::warning::Warning;
 
 /// Returns which timeline a server that is to be started recovers to.
 pub(in crate::decide) fn recovers_to(settings: &Settings, seen: &Observation) -> RecoveryTimeline {
@@ -54,13 +54,13 @@ fn may_be_a_primarys(seen: &Observation) -> bool {
 
 fn is_proven(seen: &Observation) -> bool {
     let Some(Evidence { own: Ok(own), primary: Ok(theirs) }) = &seen.evidence else { return false };
-    match kinship(own, theirs, seen.files.lock) {
-        Kinship::Prefix { .. } | Kinship::Followed(_) => true,
-        Kinship::OtherSystem(..)
-        | Kinship::Foreign(..)
-        | Kinship::Diverged { .. }
-        | Kinship::Unproven(_)
-        | Kinship::Unasked(_) => false,
+    match relation_to(own, theirs, seen.files.lock) {
+        HistoryRelation::Prefix { .. } | HistoryRelation::Followed(_) => true,
+        HistoryRelation::OtherSystem(..)
+        | HistoryRelation::Foreign(..)
+        | HistoryRelation::Diverged { .. }
+        | HistoryRelation::Unproven(_)
+        | HistoryRelation::Unasked(_) => false,
     }
 }
 
@@ -69,7 +69,7 @@ fn is_proven(seen: &Observation) -> bool {
 pub(in crate::decide) fn without_right(
     seen: &Observation,
     primary: &NodeName,
-    kinship: Kinship,
+    kinship: HistoryRelation,
 ) -> Option<Verdict> {
     let cluster = seen.cluster.seen()?;
     let me = cluster.me()?;
@@ -83,7 +83,7 @@ pub(in crate::decide) fn without_right(
         Some(_) | None => true,
     };
     let revoked = due.then(|| Step::SetDataStatus(me.name.clone(), DataStatus::Disconnected));
-    insist(seen, revoked).or_else(|| not_compared(seen, primary, kinship))
+    require(seen, revoked).or_else(|| not_compared(seen, primary, kinship))
 }
 
 /// Compares the data of a running standby with the primary's history, when there is reason to: the node has
@@ -106,11 +106,11 @@ pub(in crate::decide) fn compare(
         None => return Some(Verdict::Wait(Reason::HistoryOf(primary.clone()))),
         Some(Evidence { own: Ok(own), primary: Ok(theirs) }) => (own, theirs),
         Some(Evidence { own: Err(error), .. }) => {
-            let kinship = Kinship::Unproven(error.clone());
+            let kinship = HistoryRelation::Unproven(error.clone());
             return if unproven { not_compared(seen, primary, kinship) } else { None };
         }
         Some(Evidence { primary: Err(error), .. }) => {
-            let kinship = Kinship::Unasked(error.clone());
+            let kinship = HistoryRelation::Unasked(error.clone());
             return if unproven { not_compared(seen, primary, kinship) } else { None };
         }
     };
@@ -140,9 +140,9 @@ fn is_told_of_a_fork(report: &StandbyReport) -> bool {
 pub(in crate::decide) fn not_compared(
     seen: &Observation,
     primary: &NodeName,
-    kinship: Kinship,
+    kinship: HistoryRelation,
 ) -> Option<Verdict> {
-    try_once(seen, [Step::Warn(Concern::NotCompared(primary.clone(), Box::new(kinship)))])
+    best_effort(seen, [Step::Warn(Warning::NotCompared(primary.clone(), Box::new(kinship)))])
 }
 
 /// Acts on what the comparison of unproven data says.
@@ -153,30 +153,30 @@ fn settle(
     own: &OwnData,
     theirs: &PrimaryData,
 ) -> Option<Verdict> {
-    let kinship = kinship(own, theirs, seen.files.lock);
+    let kinship = relation_to(own, theirs, seen.files.lock);
     let end = own.wal_end.as_ref().and_then(|end| end.as_ref().ok());
     match kinship {
-        Kinship::Prefix { .. } | Kinship::Followed(_) => {
+        HistoryRelation::Prefix { .. } | HistoryRelation::Followed(_) => {
             let stays = matches!(seen.files.recovers_to, Some(RecoveryTimeline::Own(_)));
             // That it has followed is seen by the lock: there it goes with a later monitor.
-            let by_lock = matches!(kinship, Kinship::Followed(_));
+            let by_lock = matches!(kinship, HistoryRelation::Followed(_));
             let unlock = seen.files.lock.filter(|_| !(stays && by_lock));
             let steps = [
-                Some(Step::Warn(Concern::PartOfHistory(primary.clone(), kinship))),
+                Some(Step::Warn(Warning::PartOfHistory(primary.clone(), kinship))),
                 unlock.map(|_| Step::RemoveLock),
-                stays.then(|| Step::Warn(Concern::FollowsNow(primary.clone()))),
+                stays.then(|| Step::Warn(Warning::FollowsNow(primary.clone()))),
             ];
             // Begun too late, it would leave a stopped server to be found as a failure.
             let in_time = seen.time.elapsed < seen.time.remaining;
             let restart = (stays && in_time).then_some(Step::Shutdown(ShutdownMode::Fast));
-            try_once(seen, steps.into_iter().flatten()).or_else(|| try_once(seen, restart))
+            best_effort(seen, steps.into_iter().flatten()).or_else(|| best_effort(seen, restart))
         }
-        Kinship::Diverged { end: mine, fork } => {
+        HistoryRelation::Diverged { end: mine, fork } => {
             let mine = end.map_or(mine, |end| WalPosition { lsn: *end, ..mine });
             let fork = WalPosition { timeline: theirs.history.timeline, lsn: fork };
             Some(fail(Failure::Diverged(primary.clone(), mine, fork)))
         }
-        Kinship::OtherSystem(..) | Kinship::Foreign(..) => {
+        HistoryRelation::OtherSystem(..) | HistoryRelation::Foreign(..) => {
             let refusal = Refusal {
                 primary: primary.clone(),
                 address: theirs.address.clone(),
@@ -186,9 +186,11 @@ fn settle(
                 pgdata: settings.pgdata.clone(),
                 lock: seen.files.lock.map(|_| settings.lock_file()),
             };
-            Some(fail(Failure::Estranged(Box::new(refusal))))
+            Some(fail(Failure::HistoryMismatch(Box::new(refusal))))
         }
-        Kinship::Unproven(_) | Kinship::Unasked(_) => not_compared(seen, primary, kinship),
+        HistoryRelation::Unproven(_) | HistoryRelation::Unasked(_) => {
+            not_compared(seen, primary, kinship)
+        }
     }
 }
 
@@ -220,9 +222,9 @@ pub(in crate::decide) fn restarting(settings: &Settings, seen: &Observation) -> 
         return None;
     }
     if !seen.taken.tried(&Step::Launch)
-        && let Some(verdict) = bring_down(seen, settings.stop_escalate_in_slave)
+        && let Some(verdict) = escalate_shutdown(seen, settings.stop_escalate_in_slave)
     {
         return Some(verdict);
     }
-    Some(bring_up(settings, seen).unwrap_or(SUCCESS))
+    Some(ensure_running(settings, seen).unwrap_or(SUCCESS))
 }

@@ -68,7 +68,7 @@ pub(in crate::decide) fn awaited(
     }
     let known = |peer: &ClusterNode| {
         let left_in_order = cluster.fencing || peer.membership == Membership::Down;
-        let was_here = seen.files.locked_in_this_life && left_in_order;
+        let was_here = seen.files.lock_since_cluster_start && left_in_order;
         is_in_touch(cluster, peer) || was_here && record_is_binding(cluster, peer.membership)
     };
     let peers = settings.peers(&cluster.local).filter_map(|name| cluster.node(name));

@@ -46,7 +46,7 @@ pub(in crate::decide) fn no_right(
 
 /// Tells whether the record says that this node has followed a later primary, and it cannot have: with its lock its server
 /// stays on a timeline that it has written itself, until it is proven. This agent's primary counts nobody who receives
-/// only what both have in common (`PrimaryReport::tell_forks`); the shell agent's does. Where nobody else has the latest
+/// only what both have in common (`PrimaryReport::mark_forked_standbys`); the shell agent's does. Where nobody else has the latest
 /// data, the record may be older than the lock: the shell agent records itself only once it has promoted.
 #[must_use]
 pub(in crate::decide) fn is_unearned(cluster: &Cluster, files: &Files) -> bool {

@@ -1,4 +1,4 @@
 //! How a server is brought up and brought down.
 
-pub(in crate::decide) mod bring_up;
+pub(in crate::decide) mod ensure_running;
 pub(in crate::decide) mod shutdown;

@@ -17,7 +17,10 @@ const HELD: Duration = Duration::from_millis(1500);
 /// `patience` is how long a fast shutdown may take; it never takes more than 60 % of the action's
 /// time, nor do both gentle ways together take more than 80 %. A postmaster that is held would take
 /// neither.
-pub(in crate::decide) fn bring_down(seen: &Observation, patience: Duration) -> Option<Verdict> {
+pub(in crate::decide) fn escalate_shutdown(
+    seen: &Observation,
+    patience: Duration,
+) -> Option<Verdict> {
     let total = seen.time.elapsed + seen.time.remaining;
     match seen.instance.postmaster {
         Postmaster::Absent => return None,

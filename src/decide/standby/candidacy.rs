@@ -6,9 +6,8 @@ use crate::decide::own_record::alone;
 use crate::decide::rules::authority::awaited;
 use crate::decide::rules::fitness::{NoRight, disclaim};
 use crate::decide::standby::election::{Standing, standing};
-use crate::decide::steps::try_once;
+use crate::decide::steps::best_effort;
 use crate::model::cluster::{Cluster, ClusterNode};
-use crate::model::concern::Concern;
 use crate::model::instance::StandbyReport;
 use crate::model::node::NodeName;
 use crate::model::observation::{Attempt, Observation};
@@ -16,6 +15,7 @@ use crate::model::settings::Settings;
 use crate::model::status::PromotionScore;
 use crate::model::step::Step;
 use crate::model::verdict::Verdict;
+use crate::model::warning::Warning;
 
 /// A standby without a primary: says how far its WAL goes, and asks to be promoted if it is first.
 pub(in crate::decide) fn stand_for_election(
@@ -37,36 +37,36 @@ pub(in crate::decide) fn stand_for_election(
     let location = location(&standing, &awaited, report, me);
     match standing {
         Standing::First if receives(seen, report) => {
-            steps.push(Step::Warn(Concern::PrimaryUnseen));
+            steps.push(Step::Warn(Warning::PrimaryUnseen));
         }
         Standing::First if !awaited.is_empty() => {
-            steps.push(Step::Warn(Concern::MayBeOvertaken(awaited)));
+            steps.push(Step::Warn(Warning::MayBeOvertaken(awaited)));
         }
         Standing::First if me.score != Some(PromotionScore::PROMOTE_ME) => {
             steps.push(Step::SetScore(me.name.clone(), PromotionScore::PROMOTE_ME));
         }
         Standing::First | Standing::Behind(_) => {}
-        Standing::NoRight(NoRight::Unfit(status)) => steps.push(Step::Warn(Concern::Unfit(status))),
+        Standing::NoRight(NoRight::Unfit(status)) => steps.push(Step::Warn(Warning::Unfit(status))),
         Standing::NoRight(NoRight::Unproven) => {
-            steps.push(Step::Warn(Concern::Uncompared));
+            steps.push(Step::Warn(Warning::Uncompared));
             steps.extend(disclaim(cluster, &seen.files));
         }
-        Standing::NoRight(NoRight::Unrecorded) => steps.push(Step::Warn(Concern::Unrecorded)),
+        Standing::NoRight(NoRight::Unrecorded) => steps.push(Step::Warn(Warning::Unrecorded)),
         // Every monitor says so, with a primary and without.
         Standing::NoRight(NoRight::Unlisted) => {}
         Standing::FirstAwaits(nodes) => {
-            steps.push(Step::Warn(Concern::FirstAwaits(nodes, settings.resource.clone())));
+            steps.push(Step::Warn(Warning::FirstAwaits(nodes, settings.resource.clone())));
         }
         Standing::LastPrimaryUnseen(last) => {
-            steps.push(Step::Warn(Concern::LastPrimaryUnseen(last, settings.resource.clone())));
+            steps.push(Step::Warn(Warning::LastPrimaryUnseen(last, settings.resource.clone())));
         }
-        Standing::Awaiting(nodes) => steps.push(Step::Warn(Concern::ElectionAwaits(nodes))),
+        Standing::Awaiting(nodes) => steps.push(Step::Warn(Warning::ElectionAwaits(nodes))),
         Standing::BehindUntold(node) => {
-            steps.push(Step::Warn(Concern::ElectionAwaits(vec![node])));
+            steps.push(Step::Warn(Warning::ElectionAwaits(vec![node])));
         }
     }
     steps.extend(location);
-    try_once(seen, steps)
+    best_effort(seen, steps)
 }
 
 /// Says how far its WAL goes in the words of the shell agent, which compares nothing else: only who has a right does, as

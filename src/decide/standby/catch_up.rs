@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::decide::rules::fitness::has_right;
 use crate::decide::rules::nodes::others;
 use crate::decide::rules::quorum::{Proof, is_voter, proof};
-use crate::decide::server::bring_up::bring_up;
-use crate::decide::server::shutdown::bring_down;
+use crate::decide::server::ensure_running::ensure_running;
+use crate::decide::server::shutdown::escalate_shutdown;
 use crate::decide::steps::fail;
 use crate::model::cluster::{Cluster, ClusterNode, ClusterRole, Membership};
 use crate::model::instance::{Answer, StandbyReport};
@@ -110,13 +110,13 @@ pub(in crate::decide) fn restart_to_follow(
         return None;
     }
     if !seen.taken.tried(&Step::Launch) {
-        return bring_down(seen, settings.stop_escalate_in_slave)
+        return escalate_shutdown(seen, settings.stop_escalate_in_slave)
             .or(Some(Verdict::Do(Step::Launch)));
     }
     match &seen.instance.answer {
         Answer::Standby(_) | Answer::Primary(_) => None,
         Answer::NotAsked | Answer::Refused(_) | Answer::Silent(_) | Answer::MonitorSqlFailed(_) => {
-            bring_up(settings, seen)
+            ensure_running(settings, seen)
         }
     }
 }

@@ -62,7 +62,7 @@ pub(in crate::decide) fn standing(
         Proof::Unseen(nodes) => return Standing::Awaiting(nodes),
     }
     if let Some(last) =
-        out_of_sight(settings, cluster, recorded.as_ref(), files.followed_in_this_life)
+        out_of_sight(settings, cluster, recorded.as_ref(), files.followed_since_cluster_start)
     {
         return Standing::LastPrimaryUnseen(last.name.clone());
     }
@@ -194,7 +194,7 @@ fn unseen_before_any_record(
     cluster: &Cluster,
     files: &Files,
 ) -> Vec<NodeName> {
-    let was_away = !files.in_first_life;
+    let was_away = !files.first_start_since_boot;
     if !was_away || cluster.has_records() || quorum_counts(cluster) || !cluster.fencing {
         return Vec::new();
     }

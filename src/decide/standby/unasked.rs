@@ -11,9 +11,8 @@ use crate::decide::rules::authority::awaited;
 use crate::decide::rules::fitness::{half_rewound, may_be_promoted, no_right, refuse};
 use crate::decide::rules::nodes::others;
 use crate::decide::standby::election::{Standing, later_timeline, standing};
-use crate::decide::steps::{SUCCESS, fail, insist, once_or_fail, try_once};
+use crate::decide::steps::{SUCCESS, best_effort, fail, require, require_once};
 use crate::model::cluster::{Cluster, ClusterNode, Membership};
-use crate::model::concern::Concern;
 use crate::model::instance::{LockedOut, Postmaster};
 use crate::model::observation::Observation;
 use crate::model::settings::{ReplicationMode, Settings};
@@ -21,6 +20,7 @@ use crate::model::status::{DataStatus, PromotionScore};
 use crate::model::step::Step;
 use crate::model::verdict::{Failure, Reason, Verdict};
 use crate::model::wal::{Lsn, Timeline, WalPosition};
+use crate::model::warning::Warning;
 use std::time::Duration;
 
 /// How long a promotion asks before it does without an answer.
@@ -41,7 +41,7 @@ fn dispensable(settings: &Settings, seen: &Observation, cluster: &Cluster) -> Op
     let complete = has_everything(settings, cluster.me()?);
     let waits = seen.files.sync_names.as_ref() == Some(&settings.names_of_nobody());
     let complete = complete && (waits || !settings.is_strict());
-    let simple = !settings.restart_on_promote && seen.files.standby_mark;
+    let simple = !settings.restart_on_promote && seen.files.standby_signal;
     let LockedOut { timeline, receives } = seen.instance.locked_out?;
     (!held && !receives && complete && simple)
         .then_some(WalPosition { timeline, lsn: Lsn::default() })
@@ -106,11 +106,11 @@ pub(in crate::decide) fn stand_for_election(
     let me = cluster.me()?;
     let score = (me.score != Some(PromotionScore::PROMOTE_ME))
         .then(|| Step::SetScore(me.name.clone(), PromotionScore::PROMOTE_ME));
-    let said = Step::Warn(Concern::CannotBeAsked(error.to_owned()));
+    let said = Step::Warn(Warning::CannotBeAsked(error.to_owned()));
     let asks = score.is_none();
     let steps =
         std::iter::once(said).chain(alone(me)).chain(stand_back(settings, seen)).chain(score);
-    try_once(seen, steps).or_else(|| asks.then_some(SUCCESS))
+    best_effort(seen, steps).or_else(|| asks.then_some(SUCCESS))
 }
 
 /// Promotes a standby that does not answer.
@@ -140,18 +140,18 @@ pub(in crate::decide) fn promote(
         return fail(Failure::Silent(error.to_owned()));
     }
     let Some(mine) = dispensable(settings, seen, cluster) else {
-        let said = Step::Warn(Concern::WaitsForAnswer(error.to_owned()));
-        return try_once(seen, [said]).unwrap_or(Verdict::Wait(Reason::PromotionEnds));
+        let said = Step::Warn(Warning::WaitsForAnswer(error.to_owned()));
+        return best_effort(seen, [said]).unwrap_or(Verdict::Wait(Reason::PromotionEnds));
     };
     let loose = unbound(settings, cluster);
     let lock = Step::CreateLock(Timeline(mine.timeline.0.saturating_add(1)));
     half_rewound(settings, seen)
         .or_else(|| (!loose.is_empty()).then_some(Verdict::Wait(Reason::RecordBinds(loose))))
-        .or_else(|| try_once(seen, [Step::Warn(Concern::CannotBeAsked(error.to_owned()))]))
+        .or_else(|| best_effort(seen, [Step::Warn(Warning::CannotBeAsked(error.to_owned()))]))
         // The lock comes first here: a disk that stands still takes nobody's right.
-        .or_else(|| insist(seen, seen.files.lock.is_none().then_some(lock)))
-        .or_else(|| insist(seen, take_over(settings, cluster)))
+        .or_else(|| require(seen, seen.files.lock.is_none().then_some(lock)))
+        .or_else(|| require(seen, take_over(settings, cluster)))
         .or_else(|| revoke_scores(seen, cluster))
-        .or_else(|| once_or_fail(seen, [Some(Step::PromoteServer)]))
+        .or_else(|| require_once(seen, [Some(Step::PromoteServer)]))
         .unwrap_or(Verdict::Wait(Reason::PromotionEnds))
 }

@@ -5,7 +5,6 @@ use super::scene::{END, Scene, node, position};
 use super::verdicts::{asks_to_be_promoted, failed, primary_report};
 use crate::model::action::Action;
 use crate::model::cluster::{ClusterRole, Membership};
-use crate::model::concern::Concern;
 use crate::model::instance::{Files, Lock};
 use crate::model::recovery_timeline::RecoveryTimeline;
 use crate::model::settings::ReplicationMode::{Async, Sync};
@@ -13,6 +12,7 @@ use crate::model::status::{DataStatus, InstanceStatus, PromotionScore};
 use crate::model::step::Step;
 use crate::model::verdict::Failure;
 use crate::model::wal::{Lsn, Timeline};
+use crate::model::warning::Warning;
 
 /// `pm02` runs the shell agent, and stands for election.
 fn candidate_of_the_shell_agent(scene: &mut Scene, location: Lsn) {
@@ -103,7 +103,7 @@ fn what_stays_on_its_own_timeline_has_earned_no_right() {
     let mut scene = counted_visitor();
     assert_eq!(scene.decide(Action::Promote), failed(Failure::Uncompared));
     let (steps, _) = scene.run(Action::Monitor);
-    assert!(steps.contains(&Step::Warn(Concern::Uncompared)), "{steps:?}");
+    assert!(steps.contains(&Step::Warn(Warning::Uncompared)), "{steps:?}");
     let disclaimed = Step::SetDataStatus(node("pm01"), DataStatus::Disconnected);
     assert!(steps.contains(&disclaimed), "{steps:?}");
 
@@ -134,7 +134,7 @@ fn nobody_waits_for_a_candidate_of_the_shell_agent_that_does_not_run() {
     scene.node("pm01").data_status = Some(DataStatus::StreamingAsync);
     scene.node("pm02").data_status = Some(DataStatus::StreamingAsync);
     let (steps, _) = scene.run(Action::Monitor);
-    let waits = Step::Warn(Concern::ElectionAwaits(vec![node("pm02")]));
+    let waits = Step::Warn(Warning::ElectionAwaits(vec![node("pm02")]));
     assert!(steps.contains(&waits), "{steps:?}");
     scene.next_action();
     scene.node("pm02").role = ClusterRole::Stopped;

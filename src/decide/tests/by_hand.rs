@@ -1,11 +1,10 @@
 //! Primaries that the agent has not promoted.
 
-use super::kinship::primary;
+use super::history_relation::primary;
 use super::scene::{Scene, node, position};
 use super::verdicts::primary_report;
 use crate::model::action::Action;
 use crate::model::cluster::{ClusterRole, Membership};
-use crate::model::concern::Concern;
 use crate::model::instance::Lock;
 use crate::model::notification::{NotificationType, NotifiedOperation};
 use crate::model::rejoin::Evidence;
@@ -15,6 +14,7 @@ use crate::model::status::{InstanceStatus, PromotionScore};
 use crate::model::step::{ShutdownMode, Step};
 use crate::model::verdict::{Failure, Outcome, Reason, Verdict};
 use crate::model::wal::Timeline;
+use crate::model::warning::Warning;
 
 const RUNNING: Verdict = Verdict::Done(Outcome::RunningPromoted);
 
@@ -22,7 +22,7 @@ const RUNNING: Verdict = Verdict::Done(Outcome::RunningPromoted);
 fn by_hand(recorded: Option<DataStatus>, old: (DataStatus, ClusterRole)) -> Scene {
     let mut scene = Scene::standby(Sync, "pm02");
     scene.seen.instance.answer = primary_report();
-    scene.seen.files.standby_mark = false;
+    scene.seen.files.standby_signal = false;
     scene.node("pm02").data_status = recorded;
     scene.node("pm03").data_status = Some(StreamingAsync);
     let pm01 = scene.node("pm01");
@@ -56,7 +56,8 @@ fn only_a_recorded_later_promotion_deposes_a_primary() {
     ] {
         let mut scene = by_hand(recorded.clone(), (theirs.clone(), role));
         let (_, end) = scene.run(Action::Monitor);
-        let failed = matches!(end, Verdict::Done(Outcome::Failed(Failure::Usurper { .. })));
+        let failed =
+            matches!(end, Verdict::Done(Outcome::Failed(Failure::SupersededPrimary { .. })));
         assert_eq!(failed, deposed, "{recorded:?} {theirs:?} {role:?}: {end:?}");
     }
     let mut gone = by_hand(Some(StreamingSync), (Latest, Promoted));
@@ -91,7 +92,7 @@ fn a_restored_record_deposes_no_primary_that_the_cluster_runs() {
         let revoked = place(&record(name, Disconnected));
         assert!(revoked.is_some() && revoked < claim, "{name}: {steps:?}");
     }
-    assert!(place(&Step::Warn(Concern::OldRecord)).is_some(), "{steps:?}");
+    assert!(place(&Step::Warn(Warning::OldRecord)).is_some(), "{steps:?}");
     assert_eq!(end, RUNNING);
     assert_eq!(scene.node("pm01").data_status, Some(Latest));
 }
@@ -100,7 +101,7 @@ fn a_restored_record_deposes_no_primary_that_the_cluster_runs() {
 fn without_all_the_evidence_the_record_deposes() {
     type Disturb = fn(&mut Scene);
     let table: [(&str, Disturb); 11] = [
-        ("fenced since", |s| s.seen.files.locked_in_this_life = false),
+        ("fenced since", |s| s.seen.files.lock_since_cluster_start = false),
         ("no lock", |s| s.seen.files.lock = None),
         ("lock of another timeline", |s| {
             s.seen.files.lock = Some(Lock { timeline: Some(Timeline(7)) });
@@ -120,7 +121,8 @@ fn without_all_the_evidence_the_record_deposes() {
         let mut scene = restored();
         disturb(&mut scene);
         let (steps, end) = scene.run(Action::Monitor);
-        let failed = matches!(end, Verdict::Done(Outcome::Failed(Failure::Usurper { .. })));
+        let failed =
+            matches!(end, Verdict::Done(Outcome::Failed(Failure::SupersededPrimary { .. })));
         assert!(failed, "{what}: {end:?}");
         assert!(!steps.iter().any(|s| matches!(s, Step::SetDataStatus(..))), "{what}: {steps:?}");
     }

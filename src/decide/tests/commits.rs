@@ -113,9 +113,9 @@ impl World {
             row(STANDBYS[i], "streaming", state, Lsn(self.flushed[i]))
         });
         let (standbys, wal_end) = (rows.collect(), Lsn(self.end));
-        let commits_obey = self.obeyed == effective;
+        let sync_config_applied = self.obeyed == effective;
         let old = self.scene.report();
-        *old = PrimaryReport { standbys, wal_end, commits_obey, ..old.clone() };
+        *old = PrimaryReport { standbys, wal_end, sync_config_applied, ..old.clone() };
     }
 
     fn step(&mut self) -> bool {

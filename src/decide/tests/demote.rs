@@ -4,7 +4,6 @@ use super::scene::{END, Scene, node};
 use super::verdicts::{STARTING, SUCCESS, primary_report};
 use crate::model::action::Action;
 use crate::model::cluster::Membership;
-use crate::model::concern::Concern;
 use crate::model::instance::{Answer, ControlData, ControlState, Lock, Postmaster, Refusal};
 use crate::model::settings::ReplicationMode::Sync;
 use crate::model::status::{DataStatus, InstanceStatus};
@@ -12,6 +11,7 @@ use crate::model::step::{ShutdownMode, Step};
 use crate::model::sync_names::SyncNames;
 use crate::model::verdict::Verdict;
 use crate::model::wal::{Timeline, WalLayout};
+use crate::model::warning::Warning;
 use std::time::Duration;
 
 fn shut_down_cleanly(scene: &mut Scene) {
@@ -111,7 +111,7 @@ fn a_shutdown_of_which_nothing_is_known_is_not_called_clean() {
     shut_down_cleanly(&mut scene);
     scene.seen.instance.control = None;
     let (steps, end) = scene.run(Action::Demote);
-    assert_eq!(steps[0], Step::Warn(Concern::EndUnknown));
+    assert_eq!(steps[0], Step::Warn(Warning::EndUnknown));
     assert!(!steps.contains(&Step::Launch), "{steps:?}");
     assert_eq!(end, SUCCESS);
 }
@@ -179,7 +179,7 @@ fn a_server_that_was_to_come_back_as_a_standby_and_is_a_primary_ends() {
         assert!(steps.contains(&Step::Launch), "{steps:?}");
         scene.seen.instance.postmaster = Postmaster::Running { pid: 43, held: None };
         scene.seen.instance.answer = answer.clone();
-        scene.seen.files.standby_mark = mark;
+        scene.seen.files.standby_signal = mark;
         let (steps, end) = scene.run(Action::Demote);
         let stopped = steps.contains(&Step::Shutdown(ShutdownMode::Immediate));
         assert_eq!(stopped, ends, "{answer:?} {mark}: {steps:?}");

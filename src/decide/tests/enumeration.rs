@@ -68,7 +68,7 @@ fn every_cluster(nodes: usize) -> Vec<Scene> {
 #[test]
 fn no_election_has_two_winners_and_none_is_won_by_unfit_or_older_data() {
     for nodes in 1..=3 {
-        let files = Files { followed_in_this_life: true, ..Files::default() };
+        let files = Files { followed_since_cluster_start: true, ..Files::default() };
         let mut winners_seen = BTreeSet::new();
         for mut scene in every_cluster(nodes) {
             let all = scene.cluster().nodes.clone();

@@ -157,13 +157,13 @@ fn a_standby_is_not_synchronous_before_commits_are_seen_to_wait() {
     let mut scene = Scene::primary(Sync);
     scene.node("pm02").data_status = Some(DataStatus::Disconnected);
     scene.node("pm02").score = Some(PromotionScore::Never);
-    scene.report().commits_obey = false;
+    scene.report().sync_config_applied = false;
     assert_eq!(scene.decide(Action::Monitor), Verdict::Wait(Reason::ReloadTakesEffect));
     scene.seen.time.elapsed = Duration::from_secs(5);
     let (steps, end) = scene.run(Action::Monitor);
     assert!(steps.is_empty(), "a checkpoint is under way: the next monitor looks again: {steps:?}");
     assert_eq!(end, Verdict::Done(Outcome::RunningPromoted));
-    scene.report().commits_obey = true;
+    scene.report().sync_config_applied = true;
     let (steps, _) = scene.run(Action::Monitor);
     assert!(steps.contains(&Step::SetDataStatus(node("pm02"), DataStatus::StreamingSync)));
 }

@@ -2,11 +2,11 @@
 
 use super::scene::Scene;
 use crate::model::action::Action;
-use crate::model::concern::Concern;
 use crate::model::settings::ReplicationMode::{Async, Sync};
 use crate::model::step::Step;
 use crate::model::sync_names::{SyncMethod, SyncNames};
 use crate::model::verdict::{Outcome, Verdict};
+use crate::model::warning::Warning;
 
 /// What `pg_stat_replication` shows of a standby to a user without `pg_read_all_stats`.
 fn hide(scene: &mut Scene) {
@@ -15,7 +15,7 @@ fn hide(scene: &mut Scene) {
         row.shares_history = false;
     }
     // Nor is the checkpointer's state shown.
-    scene.report().commits_obey = false;
+    scene.report().sync_config_applied = false;
 }
 
 #[test]
@@ -33,11 +33,11 @@ fn on_hidden_rows_nothing_is_revoked_relaxed_or_granted() {
         hide(&mut scene);
         let (steps, end) = scene.run(Action::Monitor);
         assert_eq!(end, Verdict::Done(Outcome::RunningPromoted), "{mode:?} {method:?}");
-        let [Step::Warn(concern @ Concern::Blind(_))] = &steps[..] else {
+        let [Step::Warn(concern @ Warning::NoMonitorPrivilege(_))] = &steps[..] else {
             panic!("{mode:?} {method:?}: {steps:?}");
         };
         let said = concern.to_string();
-        assert!(concern.is_grave() && said.contains("GRANT pg_monitor TO \"watcher\""), "{said}");
+        assert!(concern.is_severe() && said.contains("GRANT pg_monitor TO \"watcher\""), "{said}");
     }
 }
 
@@ -50,5 +50,5 @@ fn a_record_that_was_lost_is_not_made_up_of_hidden_rows() {
     }
     hide(&mut scene);
     let (steps, _) = scene.run(Action::Monitor);
-    assert!(matches!(&steps[..], [Step::Warn(Concern::Blind(_))]), "{steps:?}");
+    assert!(matches!(&steps[..], [Step::Warn(Warning::NoMonitorPrivilege(_))]), "{steps:?}");
 }

@@ -66,7 +66,7 @@ fn it_does_not_matter_whether_the_server_answers_and_a_standby_stops_as_ever() {
         scene.seen.instance.answer = answer;
         assert_eq!(stopped_by(&scene, Action::Demote), ShutdownMode::Immediate);
     }
-    scene.seen.files.standby_mark = true;
+    scene.seen.files.standby_signal = true;
     assert_eq!(stopped_by(&scene, Action::Stop), ShutdownMode::Fast);
 }
 

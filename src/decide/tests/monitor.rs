@@ -39,7 +39,7 @@ fn monitor_answers_by_what_it_finds() {
         let mut scene = Scene::standby(Sync, "pm02");
         scene.seen.instance.postmaster = postmaster;
         scene.seen.instance.answer = answer.clone();
-        scene.seen.files.standby_mark = mark;
+        scene.seen.files.standby_signal = mark;
         assert_eq!(scene.decide(Action::Monitor), verdict, "{postmaster:?} {answer:?} {mark}");
     }
     let mut scene = Scene::standby(Sync, "pm02");
@@ -48,7 +48,7 @@ fn monitor_answers_by_what_it_finds() {
     assert_eq!(scene.decide(Action::Monitor), refused("no"), "no hiccup any more");
     scene.seen.instance.answer = Answer::Refused(Full);
     assert_eq!(scene.run(Action::Monitor).1, SUCCESS, "busy is alive");
-    scene.seen.files.standby_mark = false;
+    scene.seen.files.standby_signal = false;
     assert_eq!(scene.decide(Action::Monitor), Verdict::Done(Outcome::RunningPromoted));
     scene.seen.instance.answer = Answer::Silent("late".into());
     assert_eq!(scene.decide(Action::Monitor), failed(Failure::Silent("late".into())));

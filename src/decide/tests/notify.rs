@@ -40,7 +40,7 @@ fn a_strict_candidate_is_told_who_has_read_all_its_wal() {
     let here = position(1, END.0);
     let (pre, promote) = (NotificationType::Pre, NotifiedOperation::Promote);
     assert_eq!(notified(scene.clone(), pre, promote), [Step::SetFinalPosition(here)]);
-    scene.standby_report().own_wal_read = false;
+    scene.standby_report().local_wal_exhausted = false;
     assert_eq!(notified(scene.clone(), pre, promote), []);
     scene.seen.time.elapsed = Duration::from_secs(3);
     assert_eq!(notified(scene, pre, promote), [Step::SetPosition(Some(here))]);

@@ -4,13 +4,13 @@ use super::scene::{END, Scene, node, slot};
 use super::slots::changes;
 use crate::model::action::Action;
 use crate::model::cluster::ClusterRole;
-use crate::model::concern::Concern;
 use crate::model::instance::SlotRow;
 use crate::model::settings::ReplicationMode::Sync;
 use crate::model::slot::{DropReason, MadeSlot, SlotName};
 use crate::model::step::Step;
 use crate::model::verdict::Verdict;
 use crate::model::wal::Lsn;
+use crate::model::warning::Warning;
 use std::time::Duration;
 
 /// Notes that the agent made a slot of this name for this node.
@@ -110,7 +110,7 @@ fn limits_and_warnings_hold_for_old_slots_of_ours_too() {
         let row = SlotRow { idle, ..slot("old_pm03", Some(Lsn(END.0 - kept))) };
         scene.report().slots = vec![row, slot("other", Some(Lsn(1)))];
         let (steps, _) = scene.run(Action::Monitor);
-        let warning = Step::Warn(Concern::SlotKeeps(old.clone(), kept));
+        let warning = Step::Warn(Warning::SlotKeeps(old.clone(), kept));
         assert_eq!(steps.contains(&warning), limit == 1000, "{limit}: {steps:?}");
         let expected = dropped.map(|reason| Step::DropSlot(old, reason));
         assert_eq!(changes(steps), expected.into_iter().collect::<Vec<_>>(), "{limit} {expire}");

@@ -58,7 +58,7 @@ fn every_primary() -> Vec<Scene> {
     let scenes = change(scenes, rows.len(), &|scene, at| {
         scene.report().standbys.clone_from(&rows[at]);
     });
-    let scenes = change(scenes, 2, &|scene, at| scene.report().commits_obey = at == 0);
+    let scenes = change(scenes, 2, &|scene, at| scene.report().sync_config_applied = at == 0);
     let records = [
         None,
         Some(DataStatus::StreamingSync),

@@ -216,7 +216,7 @@ fn a_lock_is_signed_anew_while_every_promotion_elsewhere_would_be_on_record() {
         let mut scene = Scene::primary(Sync);
         scene.keep_hosts(nodes);
         scene.node("pm02").membership = membership;
-        scene.seen.files.locked_in_this_life = false;
+        scene.seen.files.lock_since_cluster_start = false;
         let (steps, _) = scene.run(Action::Monitor);
         let signed = steps.contains(&Step::CreateLock(Timeline(1)));
         assert_eq!(signed, signs, "{nodes} {membership:?}: {steps:?}");

@@ -212,7 +212,7 @@ fn a_voter_says_its_last_word_when_it_has_read_its_own_wal() {
     let here = position(1, END.0);
     assert_eq!(scene.run(Action::Notify), (vec![Step::SetFinalPosition(here)], SUCCESS));
     scene.next_action();
-    scene.standby_report().own_wal_read = false;
+    scene.standby_report().local_wal_exhausted = false;
     assert_eq!(scene.run(Action::Notify), (vec![], Verdict::Wait(Reason::ServerStarts)));
     scene.seen.time.elapsed = Duration::from_secs(3);
     assert_eq!(scene.run(Action::Notify), (vec![Step::SetPosition(Some(here))], SUCCESS));

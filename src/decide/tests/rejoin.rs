@@ -1,14 +1,13 @@
 //! The return of an old primary, step by step.
 
-use super::kinship::{FORK, lock, own, primary};
+use super::history_relation::{FORK, lock, own, primary};
 use super::scene::{Scene, node, position};
 use super::verdicts::{STARTING, failed};
 use crate::model::action::Action;
 use crate::model::cluster::ClusterRole;
-use crate::model::concern::Concern;
 use crate::model::instance::{ControlState, Postmaster};
 use crate::model::rejoin::{
-    Evidence, Kinship, LostWal, OwnData, PrimaryData, Refusal, Resync, RewindSource,
+    Evidence, HistoryRelation, LostWal, OwnData, PrimaryData, Refusal, Resync, RewindSource,
 };
 use crate::model::settings::ReplicationMode::Sync;
 use crate::model::settings::{Rejoin, Settings};
@@ -16,12 +15,13 @@ use crate::model::status::DataStatus;
 use crate::model::step::{ShutdownMode, Step};
 use crate::model::verdict::{Failure, Outcome, Reason, Verdict};
 use crate::model::wal::{Lsn, Timeline, WalLayout};
+use crate::model::warning::Warning;
 
 fn returning(rejoin: Rejoin, evidence: Option<Evidence>) -> Scene {
     let mut scene = Scene::stopped(Sync, "pm01");
     scene.settings = Settings { rejoin, ..scene.settings };
     scene.seen.files.lock = lock(1);
-    scene.seen.files.standby_mark = false;
+    scene.seen.files.standby_signal = false;
     scene.node("pm01").data_status = Some(DataStatus::Disconnected);
     scene.node("pm02").role = ClusterRole::Promoted;
     scene.seen.evidence = evidence;
@@ -38,7 +38,7 @@ fn diverged() -> OwnData {
 
 fn refusal(end: &Verdict) -> &Refusal {
     match end {
-        Verdict::Done(Outcome::Failed(Failure::Estranged(refusal))) => refusal,
+        Verdict::Done(Outcome::Failed(Failure::HistoryMismatch(refusal))) => refusal,
         other => panic!("no refusal: {other:?}"),
     }
 }
@@ -54,7 +54,7 @@ fn a_start_asks_and_a_proven_prefix_starts_without_its_lock() {
     let (steps, end) = scene.run(Action::Start);
     let place = |wanted: &Step| steps.iter().position(|step| step == wanted);
     assert!(place(&Step::RemoveLock) < place(&Step::Launch), "{steps:?}");
-    assert!(steps.iter().any(|s| matches!(s, Step::Warn(Concern::PartOfHistory(..)))), "{steps:?}");
+    assert!(steps.iter().any(|s| matches!(s, Step::Warn(Warning::PartOfHistory(..)))), "{steps:?}");
     assert!(place(&Step::RemoveLock).is_some(), "{steps:?}");
     assert_eq!(end, STARTING);
 }
@@ -92,7 +92,10 @@ fn without_the_lock_only_proof_of_the_contrary_holds_back() {
     other.control.system_identifier = 8;
     let mut free = returning(Rejoin::Rewind, evidence(other, primary(2)));
     free.seen.files.lock = None;
-    assert!(matches!(refusal(&free.run(Action::Start).1).kinship, Kinship::OtherSystem(8, 7)));
+    assert!(matches!(
+        refusal(&free.run(Action::Start).1).kinship,
+        HistoryRelation::OtherSystem(8, 7)
+    ));
 }
 
 #[test]
@@ -157,7 +160,7 @@ fn a_crashed_primary_is_recovered_then_rewound_then_started() {
         .map(|wanted| steps.iter().position(|step| step == wanted))
         .collect();
     assert!(order.is_sorted() && order[0].is_some(), "{steps:?}");
-    assert!(steps.iter().any(|s| matches!(s, Step::Warn(Concern::Rewinds(..)))), "{steps:?}");
+    assert!(steps.iter().any(|s| matches!(s, Step::Warn(Warning::Rewinds(..)))), "{steps:?}");
 }
 
 #[test]
@@ -237,7 +240,7 @@ fn a_standby_that_crashed_with_all_its_wal_is_rewound() {
     crashed.control.state = ControlState::InArchiveRecovery;
     crashed.control.min_recovery = Some(position(1, FORK.0 + 800));
     let mut scene = returning(Rejoin::Rewind, evidence(crashed, source(2)));
-    scene.seen.files.standby_mark = true;
+    scene.seen.files.standby_signal = true;
     let (steps, _) = scene.run(Action::Start);
     let place = |wanted: &Step| steps.iter().position(|step| step == wanted);
     let alone = place(&Step::RecoverAlone);

@@ -4,13 +4,13 @@ use super::scene::{END, Scene, node, position, row};
 use super::verdicts::{PROMOTED, SUCCESS, asks_to_be_promoted, failed};
 use crate::model::action::Action;
 use crate::model::cluster::{ClusterRole, Membership, NoQuorumPolicy, QuorumRule};
-use crate::model::concern::Concern;
 use crate::model::settings::ReplicationMode::{self, Async, Sync};
 use crate::model::status::{DataStatus, InstanceStatus, PromotionScore};
 use crate::model::step::Step;
 use crate::model::sync_names::SyncNames;
 use crate::model::verdict::{Failure, Reason, Verdict};
 use crate::model::wal::Lsn;
+use crate::model::warning::Warning;
 
 fn disconnect(name: &str) -> Step {
     Step::SetDataStatus(node(name), DataStatus::Disconnected)
@@ -61,7 +61,7 @@ fn a_node_outside_of_node_list_is_never_promoted_and_says_so() {
             scene.standby_report().wal_end = Lsn(END.0 + 800);
             scene.node("pm03").data_status = recorded.clone();
             let (steps, end) = scene.run(Action::Monitor);
-            let said = Step::Warn(Concern::Unlisted(node("pm03")));
+            let said = Step::Warn(Warning::Unlisted(node("pm03")));
             assert!(steps.contains(&said), "{steps:?}");
             let asks = Step::SetScore(node("pm03"), PromotionScore::PROMOTE_ME);
             assert!(!steps.contains(&asks), "{recorded:?}: {steps:?}");
@@ -78,7 +78,7 @@ fn a_primary_that_has_left_node_list_stays_one_until_it_is_stopped() {
     let mut scene = Scene::primary(Sync);
     scene.settings.node_list.remove(0);
     let (steps, end) = scene.run(Action::Monitor);
-    assert_eq!(steps, [Step::Warn(Concern::Unlisted(node("pm01")))]);
+    assert_eq!(steps, [Step::Warn(Warning::Unlisted(node("pm01")))]);
     assert_eq!(end, PROMOTED);
 }
 
@@ -204,7 +204,7 @@ fn failed_once(last_primary: Membership, followed: bool) -> Scene {
     scene.keep_hosts(2);
     scene.cluster().no_quorum_policy = NoQuorumPolicy::Ignore;
     scene.node("pm02").data_status = Some(DataStatus::StreamingSync);
-    scene.seen.files.followed_in_this_life = followed;
+    scene.seen.files.followed_since_cluster_start = followed;
     let last = scene.node("pm01");
     (last.membership, last.role) = (last_primary, ClusterRole::Unknown);
     (last.data_status, last.wal_position) = (Some(DataStatus::Latest), None);
@@ -259,11 +259,11 @@ fn of_two_hosts_without_any_record_nobody_is_promoted_before_both_are_there() {
         let case = format!("{hosts} {membership:?} {fencing}");
         assert_eq!(asks_to_be_promoted(&mut scene), asks, "{case}");
         scene.next_action();
-        let said = |step: &Step| matches!(step, Step::Warn(Concern::FirstAwaits(..)));
+        let said = |step: &Step| matches!(step, Step::Warn(Warning::FirstAwaits(..)));
         assert_eq!(scene.run(Action::Monitor).0.iter().any(said), !asks, "{case}");
         // Clusters are set up one host after the other.
         scene.next_action();
-        scene.seen.files.in_first_life = true;
+        scene.seen.files.first_start_since_boot = true;
         scene.node("pm01").score = Some(PromotionScore::Never);
         assert!(asks_to_be_promoted(&mut scene), "{case}");
     }
@@ -274,11 +274,11 @@ fn who_waits_for_the_last_primary_says_what_to_do() {
     let mut scene = failed_once(Membership::Down, false);
     let (steps, _) = scene.run(Action::Monitor);
     let said = steps.iter().find_map(|step| match step {
-        Step::Warn(concern @ Concern::LastPrimaryUnseen(..)) => Some(concern.clone()),
+        Step::Warn(concern @ Warning::LastPrimaryUnseen(..)) => Some(concern.clone()),
         _ => None,
     });
     let said = said.expect("it says whom it waits for");
-    assert!(said.is_grave());
+    assert!(said.is_severe());
     for word in ["pm01", "node_list", "crm_attribute", "pgsql-data-status"] {
         assert!(said.to_string().contains(word), "{said}");
     }

@@ -107,7 +107,7 @@ impl Scene {
                 sync_names: Some(SyncNames::nobody()),
                 standby_settings: true,
                 recovers_to: Some(written(&Step::WriteStandbySettings)),
-                standby_mark: false,
+                standby_signal: false,
                 made_slots: Some(Vec::new()),
                 ..Files::default()
             },
@@ -135,12 +135,12 @@ impl Scene {
             ],
             synchronous_standby_names: names.into(),
             slots: Vec::new(),
-            commits_obey: true,
+            sync_config_applied: true,
         };
         let mut scene = Self::new(mode, "pm01", Answer::Primary(report));
         scene.seen.files.sync_names = Some(SyncNames::parse(names));
         scene.seen.files.lock = Some(Lock { timeline: Some(Timeline(1)) });
-        scene.seen.files.locked_in_this_life = true;
+        scene.seen.files.lock_since_cluster_start = true;
         let me = scene.node("pm01");
         me.role = ClusterRole::Promoted;
         me.status = Some(InstanceStatus::Primary);
@@ -177,7 +177,7 @@ impl Scene {
             timeline: Timeline(1),
             wal_end: END,
             replayed: END,
-            own_wal_read: true,
+            local_wal_exhausted: true,
             receiver: None,
             left_at: None,
             primary_conninfo: None,
@@ -185,10 +185,10 @@ impl Scene {
             synchronous_standby_names: String::new(),
             slots: Vec::new(),
             slots_advance: true,
-            commits_obey: true,
+            sync_config_applied: true,
         };
         let mut scene = Self::new(mode, local, Answer::Standby(report));
-        scene.seen.files.standby_mark = true;
+        scene.seen.files.standby_signal = true;
         for name in ["pm01", "pm02", "pm03"] {
             scene.node(name).wal_position = Some(position(1, END.0));
         }
@@ -282,15 +282,15 @@ impl Scene {
             }
             Step::WriteStandbySettings | Step::StayOnTimeline(_) => {
                 let files = &mut self.seen.files;
-                (files.standby_settings, files.standby_mark) = (true, true);
+                (files.standby_settings, files.standby_signal) = (true, true);
                 files.recovers_to = Some(written(&step));
             }
             Step::CreateLock(timeline) => {
                 self.seen.files.lock = Some(Lock { timeline: Some(*timeline) });
-                self.seen.files.locked_in_this_life = true;
+                self.seen.files.lock_since_cluster_start = true;
             }
             Step::RemoveLock => self.seen.files.lock = None,
-            Step::NoteFollowed => self.seen.files.followed_in_this_life = true,
+            Step::NoteFollowed => self.seen.files.followed_since_cluster_start = true,
             Step::Shutdown(_) => {
                 self.seen.instance.postmaster = Postmaster::Absent;
                 self.seen.instance.answer = Answer::NotAsked;

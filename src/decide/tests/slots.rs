@@ -3,13 +3,13 @@
 use super::scene::{END, Scene, node, row, slot};
 use crate::model::action::Action;
 use crate::model::cluster::ClusterRole;
-use crate::model::concern::Concern;
 use crate::model::instance::{DiskSpace, SlotRow};
 use crate::model::settings::ReplicationMode::{Async, Sync};
 use crate::model::slot::{DropReason, SlotName};
 use crate::model::status::{DataStatus, PromotionScore};
 use crate::model::step::Step;
 use crate::model::wal::Lsn;
+use crate::model::warning::Warning;
 use std::time::Duration;
 
 fn name(scene: &Scene, of: &str) -> SlotName {
@@ -120,7 +120,7 @@ fn only_the_slot_of_an_absent_standby_is_limited_and_only_if_the_operator_says_s
         scene.report().slots = vec![slot("s_pm02", Some(END)), row, foreign];
         let three = name(&scene, "pm03");
         let (steps, _) = scene.run(Action::Monitor);
-        let warning = Step::Warn(Concern::SlotKeeps(three.clone(), kept));
+        let warning = Step::Warn(Warning::SlotKeeps(three.clone(), kept));
         assert_eq!(steps.contains(&warning), warned, "{limit} {active}: {steps:?}");
         let drop = dropped.then_some(Step::DropSlot(three, DropReason::TooMuch(kept)));
         assert_eq!(changes(steps), drop.into_iter().collect::<Vec<_>>(), "{limit} {active}");
@@ -156,7 +156,7 @@ fn a_disk_that_fills_up_is_told_with_the_slot_that_fills_it() {
         let mut scene = Scene::primary(Sync);
         scene.seen.instance.disk = Some(DiskSpace { free, total: 1000 });
         scene.report().slots = vec![slot("a", Some(END)), slot("b", Some(Lsn(END.0 - 50)))];
-        let warning = Concern::DiskNearlyFull { free, slot: Some(("b".into(), 50)) };
+        let warning = Warning::DiskNearlyFull { free, slot: Some(("b".into(), 50)) };
         let (steps, _) = scene.run(Action::Monitor);
         assert_eq!(steps.contains(&Step::Warn(warning)), told, "{free}: {steps:?}");
     }
@@ -190,7 +190,7 @@ fn in_async_mode_a_standby_that_lacks_too_much_has_no_right_until_it_has_caught_
     let mut scene = Scene::standby(Async, "pm01");
     scene.node("pm01").data_status = behind;
     let (steps, _) = scene.run(Action::Monitor);
-    let warning = Step::Warn(Concern::Unfit(DataStatus::StreamingBehind));
+    let warning = Step::Warn(Warning::Unfit(DataStatus::StreamingBehind));
     assert!(steps.contains(&warning), "{steps:?}");
     assert_ne!(scene.node("pm01").score, Some(PromotionScore::PROMOTE_ME));
 }

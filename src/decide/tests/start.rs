@@ -5,7 +5,6 @@ use super::unproven::unasked;
 use super::verdicts::{STARTING, SUCCESS, failed, out_of_time};
 use crate::model::action::Action;
 use crate::model::cluster::{ClusterRole, Membership};
-use crate::model::concern::Concern;
 use crate::model::instance::{Answer, Lock, Refusal};
 use crate::model::rejoin::Resync;
 use crate::model::settings::ReplicationMode::{self, Sync};
@@ -14,6 +13,7 @@ use crate::model::step::Step;
 use crate::model::sync_names::SyncNames;
 use crate::model::verdict::{Failure, Verdict};
 use crate::model::wal::Timeline;
+use crate::model::warning::Warning;
 use std::time::Duration;
 
 #[test]
@@ -91,7 +91,7 @@ fn no_start_of_a_standby_holds_the_cluster_until_its_server_answers() {
         (silent, 11, true),
     ] {
         let mut scene = Scene::standby(Sync, "pm02");
-        scene.seen.files.standby_mark = true;
+        scene.seen.files.standby_signal = true;
         scene.seen.instance.answer = answer.clone();
         scene.seen.time.elapsed = Duration::from_secs(seconds);
         let end = scene.decide(Action::Start);
@@ -154,7 +154,7 @@ fn of_two_nodes_the_last_primary_starts_and_is_promoted_when_the_other_cannot_ha
             scene.cluster().fencing = fencing;
             scene.keep_hosts(2);
             scene.seen.files.lock = Some(Lock { timeline: Some(Timeline(1)) });
-            scene.seen.files.locked_in_this_life = was_here;
+            scene.seen.files.lock_since_cluster_start = was_here;
             scene.node("pm01").data_status = Some(DataStatus::Latest);
             scene.node("pm02").data_status = Some(DataStatus::Disconnected);
             scene.node("pm02").membership = membership;
@@ -166,7 +166,7 @@ fn of_two_nodes_the_last_primary_starts_and_is_promoted_when_the_other_cannot_ha
         let (steps, _) = two(Scene::standby(Sync, "pm01")).run(Action::Monitor);
         let score = Step::SetScore(node("pm01"), PromotionScore::PROMOTE_ME);
         assert_eq!(steps.contains(&score), asks, "{fencing} {membership:?} {was_here}: {steps:?}");
-        let overtaken = Step::Warn(Concern::MayBeOvertaken(vec![node("pm02")]));
+        let overtaken = Step::Warn(Warning::MayBeOvertaken(vec![node("pm02")]));
         assert_eq!(
             steps.contains(&overtaken),
             !asks,
@@ -218,7 +218,7 @@ fn a_node_that_started_without_proof_is_not_promoted_and_keeps_its_lock() {
     scene.seen.files.lock = Some(Lock { timeline: Some(Timeline(1)) });
     scene.node("pm01").data_status = Some(DataStatus::Disconnected);
     let (steps, _) = scene.run(Action::Start);
-    assert!(steps.contains(&Step::Warn(Concern::NobodyToAsk)), "{steps:?}");
+    assert!(steps.contains(&Step::Warn(Warning::NobodyToAsk)), "{steps:?}");
     assert!(!steps.contains(&Step::RemoveLock), "{steps:?}");
     let mut unprovable = Scene::stopped(Sync, "pm01");
     unprovable.settings.restart_on_promote = true;

@@ -3,7 +3,6 @@
 use super::scene::{END, Scene, node, row};
 use crate::model::action::Action;
 use crate::model::cluster::{ClusterRole, Membership, NoQuorumPolicy};
-use crate::model::concern::{Concern, WaitsBecause};
 use crate::model::observation::Attempt;
 use crate::model::policy::SyncAvailability;
 use crate::model::settings::ReplicationMode::Sync;
@@ -12,6 +11,7 @@ use crate::model::step::Step;
 use crate::model::sync_names::SyncNames;
 use crate::model::verdict::{Outcome, Reason, Verdict};
 use crate::model::wal::{Lsn, WalPosition};
+use crate::model::warning::{WaitsBecause, Warning};
 use std::time::Duration;
 
 const PROMOTED: Verdict = Verdict::Done(Outcome::RunningPromoted);
@@ -71,7 +71,7 @@ fn names_that_another_source_overrides_are_told_and_give_no_right() {
         scene.node("pm02").data_status = Some(DataStatus::Disconnected);
         scene.run(Action::Monitor)
     };
-    let concern = Concern::NamesOverridden("pm02, pm03".into());
+    let concern = Warning::NamesOverridden("pm02, pm03".into());
     assert!(steps.contains(&Step::Warn(concern)), "{steps:?}");
     let granted = Step::SetDataStatus(node("pm02"), DataStatus::StreamingSync);
     assert!(!steps.contains(&granted), "PostgreSQL may replace it by pm03: {steps:?}");
@@ -170,7 +170,7 @@ fn a_strict_primary_never_empties_the_names() {
     scene.report().standbys.clear();
     let (steps, _) = scene.run(Action::Monitor);
     let because = WaitsBecause::Strict;
-    let concern = Concern::CommitsWaitFor { standby: "pm02".into(), because };
+    let concern = Warning::CommitsWaitFor { standby: "pm02".into(), because };
     assert!(steps.contains(&Step::Warn(concern)), "{steps:?}");
 }
 
@@ -250,8 +250,8 @@ fn a_strict_primary_is_born_with_names() {
     let (steps, _) = later.run(Action::Promote);
     assert!(steps.ends_with(&[Step::WriteSyncNames(both), Step::Reload]), "{steps:?}");
     scene.standby_report().synchronous_standby_names = gate.to_string();
-    scene.standby_report().commits_obey = false;
+    scene.standby_report().sync_config_applied = false;
     assert_eq!(scene.decide(Action::Promote), Verdict::Wait(Reason::ReloadTakesEffect));
-    scene.standby_report().commits_obey = true;
+    scene.standby_report().sync_config_applied = true;
     assert_eq!(scene.decide(Action::Promote), Verdict::Do(Step::PromoteServer));
 }

@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::scene::{Scene, node, position};
 use crate::model::action::Action;
 use crate::model::cluster::{ClusterRole, Membership};
-use crate::model::concern::Concern;
 use crate::model::instance::{Answer, Lock, LockedOut, Postmaster};
 use crate::model::policy::SyncAvailability;
 use crate::model::settings::ReplicationMode::{Async, Sync};
@@ -16,13 +15,14 @@ use crate::model::status::PromotionScore;
 use crate::model::step::Step;
 use crate::model::verdict::{Failure, Outcome, Reason, Verdict};
 use crate::model::wal::Timeline;
+use crate::model::warning::Warning;
 
 /// pm01, the primary, is gone; pm02 was its synchronous standby and lets nobody log in.
 fn deaf() -> Scene {
     let mut scene = Scene::standby(Sync, "pm02");
     scene.seen.instance.answer = Answer::Silent("no log-in".into());
     scene.seen.instance.locked_out = Some(LockedOut { timeline: Timeline(1), receives: false });
-    scene.seen.files.standby_mark = true;
+    scene.seen.files.standby_signal = true;
     scene.seen.time.elapsed = Duration::from_secs(11);
     let recorded = [("pm01", Latest), ("pm02", StreamingSync), ("pm03", StreamingAsync)];
     for (name, status) in recorded {
@@ -56,7 +56,7 @@ fn a_standby_that_has_everything_is_promoted_unasked() {
     ] {
         assert!(place(&earlier).is_some() && place(&earlier) < promoted, "{earlier:?}: {steps:?}");
     }
-    let said = |step: &Step| matches!(step, Step::Warn(Concern::CannotBeAsked(_)));
+    let said = |step: &Step| matches!(step, Step::Warn(Warning::CannotBeAsked(_)));
     assert!(steps.iter().any(said), "{steps:?}");
 }
 
@@ -94,7 +94,7 @@ fn where_its_answer_matters_it_is_not_promoted() {
             let held = Some(Duration::from_secs(9));
             s.seen.instance.postmaster = Postmaster::Running { pid: 42, held };
         }),
-        ("a primary", |s| s.seen.files.standby_mark = false),
+        ("a primary", |s| s.seen.files.standby_signal = false),
         ("no log-in waits", |s| s.seen.instance.locked_out = None),
         ("WAL arrives", |s| {
             s.seen.instance.locked_out = Some(LockedOut { timeline: Timeline(1), receives: true });
@@ -108,7 +108,8 @@ fn where_its_answer_matters_it_is_not_promoted() {
         disturb(&mut scene);
         let (steps, end) = scene.clone().run(Action::Monitor);
         // One that is locked out is no better for a restart; what is not seen to be so is asked again, or fails.
-        let locked_out = scene.seen.files.standby_mark && scene.seen.instance.locked_out.is_some();
+        let locked_out =
+            scene.seen.files.standby_signal && scene.seen.instance.locked_out.is_some();
         let right = match &end {
             Verdict::Done(Outcome::Success) => locked_out,
             Verdict::Done(Outcome::Failed(Failure::Silent(_)))

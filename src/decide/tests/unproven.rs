@@ -1,12 +1,11 @@
 //! Data that has not been compared: how it starts, and what a monitor makes of it.
 
-use super::kinship::{FORK, history, lock, own, primary};
+use super::history_relation::{FORK, history, lock, own, primary};
 use super::rejoin::evidence;
 use super::scene::{END, Scene, node, position};
 use super::verdicts::{STARTING, SUCCESS, failed};
 use crate::model::action::Action;
 use crate::model::cluster::ClusterRole;
-use crate::model::concern::Concern;
 use crate::model::instance::{Answer, ControlState, Lock, Postmaster, Refusal};
 use crate::model::recovery_timeline::RecoveryTimeline::{self, Latest, Own};
 use crate::model::rejoin::{Evidence, OwnData, PrimaryData};
@@ -17,6 +16,7 @@ use crate::model::step::{ShutdownMode, Step};
 use crate::model::timeline_history::TimelineHistory;
 use crate::model::verdict::{Failure, Outcome, Reason, Verdict};
 use crate::model::wal::{Lsn, Timeline};
+use crate::model::warning::Warning;
 
 const FIRST: RecoveryTimeline = Own(Some(Timeline(1)));
 const STOP: Step = Step::Shutdown(ShutdownMode::Fast);
@@ -34,7 +34,7 @@ pub(super) const fn written(step: &Step) -> RecoveryTimeline {
 }
 
 fn told_of(steps: &[Step]) -> bool {
-    steps.iter().any(|step| matches!(step, Step::Warn(Concern::NotCompared(..))))
+    steps.iter().any(|step| matches!(step, Step::Warn(Warning::NotCompared(..))))
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn what_a_running_standby_is_found_to_be() {
         let (steps, end) = scene.run(Action::Monitor);
         let failed = matches!(
             end,
-            Verdict::Done(Outcome::Failed(Failure::Diverged(..) | Failure::Estranged(_)))
+            Verdict::Done(Outcome::Failed(Failure::Diverged(..) | Failure::HistoryMismatch(_)))
         );
         assert_eq!(failed, fails, "{case}: {end:?}");
         assert_eq!(steps.contains(&Step::RemoveLock), unlocked, "{case}: {steps:?}");

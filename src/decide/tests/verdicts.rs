@@ -29,7 +29,7 @@ pub(super) fn primary_report() -> Answer {
         standbys: Vec::new(),
         synchronous_standby_names: String::new(),
         slots: Vec::new(),
-        commits_obey: true,
+        sync_config_applied: true,
     })
 }
 

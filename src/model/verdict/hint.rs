@@ -25,7 +25,7 @@ impl Failure {
             Self::Locked { lock, primary, resync, .. } => {
                 Some(way_back(lock, primary.as_ref(), *resync))
             }
-            Self::Estranged(refusal) => Some(refusal.hint()),
+            Self::HistoryMismatch(refusal) => Some(refusal.hint()),
             Self::Diverged(primary, ..) => Some(format!(
                 "it can never stream from {primary}; the next start rewinds it (rejoin=rewind) or says \
                  what to do"
@@ -77,7 +77,7 @@ impl Failure {
                     .into(),
             ),
             Self::QuorumUnseen(_) => Some("start one of them (see sync_method)".into()),
-            Self::Usurper { .. } => Some(
+            Self::SupersededPrimary { .. } => Some(
                 "nothing of it is recorded; see who started or promoted this server (systemctl disable \
                  postgresql), and compare its data before it is overwritten"
                     .into(),

@@ -43,7 +43,7 @@ fn failures() -> Vec<(Failure, u8)> {
         (Failure::Unrecorded, 1),
         (Failure::Uncompared, 1),
         (Failure::Unlisted(NodeName::new("pm02")), 1),
-        (Failure::Usurper { data_status: None, primary: None }, 1),
+        (Failure::SupersededPrimary { data_status: None, primary: None }, 1),
         (Failure::Broken(Invariant::PromotedAlone), 1),
         (Failure::NotAStandby, 1),
         (Failure::PeerAhead(NodeName::new("pm02"), position, position), 1),
@@ -76,7 +76,8 @@ fn no_running_instance_is_banned_by_a_number() {
     for action in [Monitor, Promote, Demote, Stop, Status, Notify] {
         for (failure, code) in failures() {
             let unsupported = code == 3 && matches!(action, Promote | Demote);
-            let superseded = matches!(failure, Failure::Usurper { .. }) && action == Monitor;
+            let superseded =
+                matches!(failure, Failure::SupersededPrimary { .. }) && action == Monitor;
             let expected = match (unsupported, superseded) {
                 (true, _) => 3,
                 // A primary that failed: it is demoted.

@@ -32,7 +32,7 @@ fn sound_facts() -> Facts {
         psql_executable: Fact::Holds,
         config_exists: Fact::Holds,
         pgdata_present: Fact::Holds,
-        pgdata_stranger: None,
+        pgdata_foreign_owner: None,
         pgdata_writable: Fact::Holds,
         server_version: Some(150_000),
         unix_socket_directories: None,
@@ -107,7 +107,7 @@ fn each_wrong_fact_is_explained() {
             5,
         ),
         (
-            Facts { pgdata_stranger: Some("root".into()), ..sound.clone() },
+            Facts { pgdata_foreign_owner: Some("root".into()), ..sound.clone() },
             "Directory /var/lib/pgsql/data belongs to root, not to postgres",
             4,
         ),
@@ -145,7 +145,7 @@ fn every_reason_fits_with_a_long_path_in_every_parameter() {
         Facts { pgdata_present: Fact::Holds, pgdata_writable: fails, ..wrong.clone() },
         Facts {
             pgdata_present: Fact::Holds,
-            pgdata_stranger: Some("postgres".into()),
+            pgdata_foreign_owner: Some("postgres".into()),
             server_version: Some(150_000),
             ..wrong.clone()
         },

@@ -20,9 +20,17 @@ fn text(settings: &Settings, version: Version, primary: Option<&str>) -> String 
     let user = User::lookup("root").expect("lookup").expect("exists");
     let local = NodeName::new("PM-01");
     let recovers_to = RecoveryTimeline::Latest;
-    let retry_is_free = false;
-    Standby { settings, user: &user, local: &local, version, primary, recovers_to, retry_is_free }
-        .text()
+    let retry_interval_unset = false;
+    Standby {
+        settings,
+        user: &user,
+        local: &local,
+        version,
+        primary,
+        recovers_to,
+        retry_interval_unset,
+    }
+    .text()
 }
 
 #[test]
@@ -55,7 +63,7 @@ fn a_standby_looks_for_its_primary_often_unless_the_operator_says_otherwise() {
     let settings = settings();
     let user = User::lookup("root").expect("lookup").expect("exists");
     let local = NodeName::new("PM-01");
-    for (version, retry_is_free, written) in
+    for (version, retry_interval_unset, written) in
         [(15, true, true), (15, false, false), (11, true, false)]
     {
         let version = Version::new(version, 0);
@@ -66,7 +74,7 @@ fn a_standby_looks_for_its_primary_often_unless_the_operator_says_otherwise() {
             version,
             primary: None,
             recovers_to: RecoveryTimeline::Latest,
-            retry_is_free,
+            retry_interval_unset,
         };
         assert_eq!(standby.text().contains("wal_retrieve_retry_interval = '1s'"), written);
     }
@@ -107,7 +115,7 @@ fn files_are_written_once_and_are_current_then() {
             version,
             primary: None,
             recovers_to: RecoveryTimeline::Latest,
-            retry_is_free: false,
+            retry_interval_unset: false,
         };
         assert!(!standby.is_current().expect("read"));
         standby.write().expect("written");
@@ -132,7 +140,7 @@ fn files_are_written_once_and_are_current_then() {
             version,
             primary: None,
             recovers_to: RecoveryTimeline::Latest,
-            retry_is_free: false,
+            retry_interval_unset: false,
         };
         standby.write().expect("written");
         let config = std::fs::read_to_string(&fake.settings.config).expect("read");

@@ -80,7 +80,9 @@ fn unproven_data_is_not_led_past_the_fork_by_an_archive() {
     let (settings, user) = (&first.settings, &first.user);
     let told = || wal_directory::left_at(settings, user, V15, Timeline(1));
     until("it is told of the fork", || told().is_some_and(|left| left.lsn == fork));
-    until("it has read its own WAL", || report(&first).is_some_and(|report| report.own_wal_read));
+    until("it has read its own WAL", || {
+        report(&first).is_some_and(|report| report.local_wal_exhausted)
+    });
     // It is sent what both have in common, again and again, and no more.
     let asks = || {
         let log = std::fs::read_to_string(&first.settings.logfile).expect("read");

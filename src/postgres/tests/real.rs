@@ -102,7 +102,15 @@ impl Server {
     pub(super) fn standby<'a>(&'a self, local: &'a NodeName) -> Standby<'a> {
         let (settings, user, version) = (&self.settings, &self.user, Version::new(15, 0));
         let recovers_to = RecoveryTimeline::Latest;
-        Standby { settings, user, local, version, primary: None, recovers_to, retry_is_free: true }
+        Standby {
+            settings,
+            user,
+            local,
+            version,
+            primary: None,
+            recovers_to,
+            retry_interval_unset: true,
+        }
     }
 
     pub(super) fn shutdown(&self, mode: ShutdownMode) {

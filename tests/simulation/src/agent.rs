@@ -15,7 +15,7 @@ use crate::mutation::Mutation;
 use crate::observe::observe;
 use crate::shell::Script;
 use crate::world::{HostId, TICK_MS, Tick, World};
-use crate::{bend, execute, pacemaker, shell};
+use crate::{execute, inject, pacemaker, shell};
 
 /// An action that Pacemaker asked for.
 #[derive(Debug, Clone)]
@@ -151,7 +151,7 @@ fn advance(world: &mut World, id: HostId, mut running: Running) -> Progress {
         return Progress::Goes(Box::new(running));
     }
     let asked = &world.versions[running.order.version];
-    let settings = bend::settings(world.options.mutation, &world.hosts[id].name, asked);
+    let settings = inject::settings(world.options.mutation, &world.hosts[id].name, asked);
     let settings = settings.into_owned();
     if let Some(outcome) = running.engine.out_of_time(&settings, running.elapsed(world.now)) {
         end(world, id, running, Some(outcome));
@@ -161,10 +161,10 @@ fn advance(world: &mut World, id: HostId, mut running: Running) -> Progress {
         return Progress::Waits(Box::new(running));
     };
     if let Some(mutation) = world.options.mutation {
-        bend::distort(mutation, &mut seen, running.order.action);
+        inject::distort(mutation, &mut seen, running.order.action);
     }
     let verdict = decide(running.order.action, &settings, &seen);
-    let verdict = bend::replace(world.options.mutation, &seen, running.order.action, verdict);
+    let verdict = inject::replace(world.options.mutation, &seen, running.order.action, verdict);
     if let Verdict::Wait(Reason::HistoryOf(_) | Reason::CheckpointOf(_)) = verdict {
         running.asks_since.get_or_insert(world.now);
     }
@@ -198,7 +198,7 @@ fn take(world: &mut World, id: HostId, running: &mut Running, step: Step) {
         running.engine.hear_cluster(read);
     }
     let skipped =
-        bend::skips(world.options.mutation, running.order.action, running.engine.taken(), &step);
+        inject::skips(world.options.mutation, running.order.action, running.engine.taken(), &step);
     let error = match skipped {
         true => None,
         false => execute::execute(world, id, running, &step).err(),

@@ -58,11 +58,11 @@ pub struct Disk {
     pub includes_names: bool,
     pub lock: Option<Lock>,
     /// Whether the host has been on since it was written.
-    pub locked_in_this_life: bool,
+    pub lock_since_cluster_start: bool,
     /// Whether the host has never lost its power: when an instance was first started is not modelled.
-    pub in_first_life: bool,
+    pub first_start_since_boot: bool,
     /// `PGSQL.followed`, of the present life.
-    pub followed_in_this_life: bool,
+    pub followed_since_cluster_start: bool,
     /// The shell agent's note of WAL locations.
     pub note: Option<Note>,
     pub slots: BTreeSet<String>,
@@ -92,9 +92,9 @@ impl Disk {
             names: None,
             includes_names: false,
             lock: None,
-            locked_in_this_life: false,
-            in_first_life: true,
-            followed_in_this_life: false,
+            lock_since_cluster_start: false,
+            first_start_since_boot: true,
+            followed_since_cluster_start: false,
             note: None,
             slots: BTreeSet::new(),
             made_slots: Vec::new(),

@@ -1,12 +1,12 @@
 //! What the agent's steps do to the simulated world.
 
 use pgsql_ha::model::action::Action;
-use pgsql_ha::model::concern::Concern;
 use pgsql_ha::model::instance::Lock;
 use pgsql_ha::model::recovery_timeline::RecoveryTimeline;
 use pgsql_ha::model::settings::ReplicationMode;
 use pgsql_ha::model::step::{ShutdownMode, Step};
 use pgsql_ha::model::sync_names::SyncNames;
+use pgsql_ha::model::warning::Warning;
 
 use crate::agent::Running;
 use crate::disk::Target;
@@ -23,7 +23,7 @@ pub fn execute(
     step: &Step,
 ) -> Result<(), String> {
     match step {
-        Step::Warn(Concern::Broken(invariant)) => {
+        Step::Warn(Warning::Broken(invariant)) => {
             invariants::forbidden(world, id, *invariant);
             Ok(())
         }
@@ -85,11 +85,11 @@ pub fn execute(
         }
         Step::CreateLock(timeline) => {
             world.hosts[id].disk.lock = Some(Lock { timeline: Some(*timeline) });
-            world.hosts[id].disk.locked_in_this_life = true;
+            world.hosts[id].disk.lock_since_cluster_start = true;
             Ok(())
         }
         Step::NoteFollowed => {
-            world.hosts[id].disk.followed_in_this_life = true;
+            world.hosts[id].disk.followed_since_cluster_start = true;
             Ok(())
         }
         Step::RemoveLock => {

@@ -7,7 +7,7 @@ use crate::wal::Follow;
 use crate::world::{HostId, World};
 
 /// Says what is still amiss after everything was mended; `None`: nothing.
-pub fn amiss(world: &World) -> Option<String> {
+pub fn unhealthy(world: &World) -> Option<String> {
     let primaries: Vec<HostId> = world.ids().filter(|id| serves(world, *id)).collect();
     let [primary] = primaries[..] else {
         return Some(format!("{} hosts accept writes", primaries.len()));
@@ -52,7 +52,7 @@ pub fn is_listed(world: &World, id: HostId) -> bool {
 pub fn at_last(world: &mut World) {
     let primaries = world.ids().filter(|id| serves(world, *id)).count();
     // Where two partitions may both have had a primary, it takes a hand to say whose data go on.
-    if let Some(evidence) = amiss(world).filter(|_| !is_loose(world) || primaries > 1) {
+    if let Some(evidence) = unhealthy(world).filter(|_| !is_loose(world) || primaries > 1) {
         broken(world, Rule::EndsHealthy, evidence);
     }
     let primary = world.ids().find(|id| serves(world, *id));

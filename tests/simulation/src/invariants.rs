@@ -325,7 +325,7 @@ pub fn at_end(world: &mut World, id: HostId, running: &Running, outcome: Option<
     if world.options.scope.has(Part::Unasked) {
         starts::prompt(world, id, running, outcome);
     }
-    if let Some(Outcome::Failed(Failure::Usurper { .. })) = outcome
+    if let Some(Outcome::Failed(Failure::SupersededPrimary { .. })) = outcome
         && world.last_promotion.is_some_and(|(last, ..)| last == id)
         && !world.hosts[id].rogue
         && !world.options.scope.has(Part::Unfenced)

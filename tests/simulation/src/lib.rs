@@ -3,11 +3,10 @@
 //! `agent` is the agent's loop, `observe` and `execute` stand in for the real adapters. Around them is a model
 //! of what they would meet: `postgres`, `replication` and `clients` on the one side, `cib`, `network`,
 //! `pacemaker` and `fencing` on the other. `faults` is the misfortune, `invariants` what must hold anyway,
-//! `health` what must come about in the end, `mutation` and `bend` the proof that it would be noticed if it did not.
+//! `health` what must come about in the end, `mutation` and `inject` the proof that it would be noticed if it did not.
 
 mod agent;
 mod archive;
-mod bend;
 mod branch;
 mod cib;
 mod clients;
@@ -17,6 +16,7 @@ mod faults;
 mod fencing;
 mod hands;
 mod health;
+mod inject;
 mod inquiry;
 mod invariants;
 mod mutation;
@@ -96,7 +96,7 @@ fn recover(world: &mut World) {
             nodes::renew(world);
             pacemaker::clean_up(world);
         }
-        healthy_since = match health::amiss(world) {
+        healthy_since = match health::unhealthy(world) {
             None => healthy_since.or(Some(world.now)),
             Some(_) => None,
         };

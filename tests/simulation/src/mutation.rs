@@ -1,4 +1,4 @@
-//! Rules broken on purpose. How that is done is `bend`'s business.
+//! Rules broken on purpose. How that is done is `inject`'s business.
 //!
 //! A simulation that does not notice them would not notice a mistake in the rules either.
 

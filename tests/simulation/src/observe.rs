@@ -101,9 +101,9 @@ fn told(world: &World, id: HostId) -> Answer {
                 standbys: replication::rows(world, id),
                 synchronous_standby_names: names,
                 slots,
-                commits_obey: world.now >= server.checkpointer_busy_until,
+                sync_config_applied: world.now >= server.checkpointer_busy_until,
             };
-            report.tell_forks(disk.wal.beginning().map(lsn));
+            report.mark_forked_standbys(disk.wal.beginning().map(lsn));
             Answer::Primary(report)
         }
         Phase::Standby | Phase::Promoting { .. } => {
@@ -116,7 +116,7 @@ fn told(world: &World, id: HostId) -> Answer {
                 timeline,
                 wal_end: lsn(known.max(server.replayed).max(sent)),
                 replayed: lsn(server.replayed),
-                own_wal_read: server.asked_for_more,
+                local_wal_exhausted: server.asked_for_more,
                 receiver: connection
                     .map(|_| Receiver { streaming: true, timeline: Some(timeline) }),
                 // Without proof and rewind nothing would bring back a standby that cannot follow.
@@ -126,7 +126,7 @@ fn told(world: &World, id: HostId) -> Answer {
                 synchronous_standby_names: names,
                 slots,
                 slots_advance: true,
-                commits_obey: world.now >= server.checkpointer_busy_until,
+                sync_config_applied: world.now >= server.checkpointer_busy_until,
             })
         }
     }
@@ -183,10 +183,10 @@ fn files(world: &World, id: HostId, version: usize) -> Files {
             && disk.uses_slot == world.versions[version].uses_slots()
             && (disk.names.is_some() || !sync),
         recovers_to: disk.target.map(|_| disk.recovers_to),
-        standby_mark: disk.mark,
-        locked_in_this_life: disk.lock.is_some() && disk.locked_in_this_life,
-        in_first_life: disk.in_first_life,
-        followed_in_this_life: disk.followed_in_this_life,
+        standby_signal: disk.mark,
+        lock_since_cluster_start: disk.lock.is_some() && disk.lock_since_cluster_start,
+        first_start_since_boot: disk.first_start_since_boot,
+        followed_since_cluster_start: disk.followed_since_cluster_start,
         made_slots: Some(disk.made_slots.clone()),
         rewinding: disk.rewinding.then(|| "begun".to_owned()),
         expired_wal: Vec::new(),

@@ -261,8 +261,10 @@ pub fn record(world: &mut World, id: HostId, order: &Order, outcome: Option<&Out
 fn after_start(known: &mut Known, outcome: Option<&Outcome>) {
     known.active = true;
     known.promoted = false;
-    known.held =
-        matches!(outcome, Some(Outcome::Failed(Failure::Locked { .. } | Failure::Estranged(_))));
+    known.held = matches!(
+        outcome,
+        Some(Outcome::Failed(Failure::Locked { .. } | Failure::HistoryMismatch(_)))
+    );
     known.failed = !matches!(outcome, Some(Outcome::Success));
     known.banned |= known.failed;
     known.shown = if known.failed { ClusterRole::StartFailed } else { ClusterRole::Unpromoted };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pgsql_ha::model::action::Action;
-use pgsql_ha::model::rejoin::Kinship;
+use pgsql_ha::model::rejoin::HistoryRelation;
 use pgsql_ha::model::status::DataStatus;
 use pgsql_ha::model::verdict::{Failure, Outcome};
 
@@ -57,7 +57,7 @@ pub fn at_unlocking(world: &mut World, id: HostId) {
 /// While a start waits, nobody is promoted anywhere.
 pub fn prompt(world: &mut World, id: HostId, running: &Running, outcome: Option<&Outcome>) {
     let refusal = match outcome {
-        Some(Outcome::Failed(Failure::Estranged(refusal))) => Some(&refusal.kinship),
+        Some(Outcome::Failed(Failure::HistoryMismatch(refusal))) => Some(&refusal.kinship),
         Some(_) | None => None,
     };
     // What follows is launching or rewinding.
@@ -70,7 +70,7 @@ pub fn prompt(world: &mut World, id: HostId, running: &Running, outcome: Option<
             after(since).map_or(world.now, |at| running.began + at.as_millis() as u64 / TICK_MS);
         until - since
     });
-    let unasked = matches!(refusal, Some(Kinship::Unasked(_)));
+    let unasked = matches!(refusal, Some(HistoryRelation::Unasked(_)));
     if running.order.action == Action::Start && (unasked || waited > ASKING) {
         let evidence =
             format!("the start of {} waits {} s, {outcome:?}", world.hosts[id].name, waited / 10);

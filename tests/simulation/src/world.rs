@@ -284,9 +284,9 @@ impl World {
         let host = &mut self.hosts[id];
         host.on = false;
         host.disk.wal.lose_unflushed();
-        host.disk.locked_in_this_life = false;
-        host.disk.followed_in_this_life = false;
-        host.disk.in_first_life = false;
+        host.disk.lock_since_cluster_start = false;
+        host.disk.followed_since_cluster_start = false;
+        host.disk.first_start_since_boot = false;
         host.disk.consistent_at = host.disk.consistent_at.min(host.disk.wal.flushed());
         host.server.die(Phase::Absent);
         host.rogue = false;

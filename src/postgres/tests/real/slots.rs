@@ -82,7 +82,7 @@ fn a_standby_keeps_slots_and_moves_them_on() {
     let slot = SlotName::of("s", &NodeName::new("PM-01"), &server.settings.node_list);
     session.create_slot(&slot, soon()).expect("created");
     let report = standby(&mut session);
-    assert!(report.slots_advance && report.commits_obey);
+    assert!(report.slots_advance && report.sync_config_applied);
     assert!(report.slots[0].restart_lsn <= Some(replayed) && !report.slots[0].active);
     session.advance_slot(&slot, replayed, soon()).expect("moved on");
     assert_eq!(standby(&mut session).slots[0].restart_lsn, Some(replayed));

@@ -15,7 +15,7 @@ fn a_target_in_the_configuration_file_promotes_no_standby_and_one_that_overrides
     server.launch();
     let mut session = server.session();
     until("a standby that has tried to stream", || match session.report(soon()) {
-        Answer::Standby(report) => report.own_wal_read,
+        Answer::Standby(report) => report.local_wal_exhausted,
         Answer::Refused(Refusal::StartingUp) => false,
         other => panic!("{other:?}"),
     });

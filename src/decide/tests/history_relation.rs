@@ -1,9 +1,9 @@
 //! How a node's data stands to the primary's history.
 
 use super::scene::position;
-use crate::decide::rules::history::kinship;
+use crate::decide::rules::history::relation_to;
 use crate::model::instance::{ControlData, ControlState, Lock};
-use crate::model::rejoin::{Kinship, OwnData, PrimaryData};
+use crate::model::rejoin::{HistoryRelation, OwnData, PrimaryData};
 use crate::model::timeline_history::TimelineHistory;
 use crate::model::wal::{Lsn, Timeline, WalLayout};
 
@@ -57,12 +57,12 @@ pub(super) fn lock(timeline: u32) -> Option<Lock> {
 fn data_is_a_prefix_up_to_the_fork_and_no_byte_further() {
     for (end, primarys) in [(FORK.0, 2), (FORK.0 - 8, 2), (FORK.0, 3)] {
         let own = OwnData { wal_end: Some(Ok(Lsn(end))), ..own() };
-        let prefix = Kinship::Prefix { end: position(1, end), fork: FORK };
-        assert_eq!(kinship(&own, &primary(primarys), lock(1)), prefix);
+        let prefix = HistoryRelation::Prefix { end: position(1, end), fork: FORK };
+        assert_eq!(relation_to(&own, &primary(primarys), lock(1)), prefix);
     }
     let own = OwnData { wal_end: Some(Ok(Lsn(FORK.0 + 8))), ..own() };
-    let diverged = Kinship::Diverged { end: position(1, FORK.0 + 8), fork: FORK };
-    assert_eq!(kinship(&own, &primary(3), lock(1)), diverged);
+    let diverged = HistoryRelation::Diverged { end: position(1, FORK.0 + 8), fork: FORK };
+    assert_eq!(relation_to(&own, &primary(3), lock(1)), diverged);
 }
 
 #[test]
@@ -70,21 +70,21 @@ fn what_pg_control_shows_counts_whatever_the_wal_says() {
     let mut old = own();
     old.control.checkpoint = FORK;
     for wal_end in [Some(Ok(FORK)), Some(Err("no pg_waldump".into())), None] {
-        let kinship = kinship(&OwnData { wal_end, ..old.clone() }, &primary(2), lock(1));
-        assert!(matches!(kinship, Kinship::Diverged { .. }), "{kinship:?}");
+        let kinship = relation_to(&OwnData { wal_end, ..old.clone() }, &primary(2), lock(1));
+        assert!(matches!(kinship, HistoryRelation::Diverged { .. }), "{kinship:?}");
     }
     let mut standby = own();
     standby.control.state = ControlState::InArchiveRecovery;
     standby.control.min_recovery = Some(position(1, FORK.0 + 8));
-    let beyond = kinship(&standby, &primary(2), lock(1));
-    assert_eq!(beyond, Kinship::Diverged { end: position(1, FORK.0 + 8), fork: FORK });
+    let beyond = relation_to(&standby, &primary(2), lock(1));
+    assert_eq!(beyond, HistoryRelation::Diverged { end: position(1, FORK.0 + 8), fork: FORK });
 }
 
 #[test]
 fn nothing_is_proven_without_the_end_of_wal() {
     for wal_end in [Some(Err("pg_waldump is missing".into())), None] {
-        let kinship = kinship(&OwnData { wal_end, ..own() }, &primary(2), lock(1));
-        assert!(matches!(kinship, Kinship::Unproven(_)), "{kinship:?}");
+        let kinship = relation_to(&OwnData { wal_end, ..own() }, &primary(2), lock(1));
+        assert!(matches!(kinship, HistoryRelation::Unproven(_)), "{kinship:?}");
     }
 }
 
@@ -92,7 +92,7 @@ fn nothing_is_proven_without_the_end_of_wal() {
 fn another_cluster_or_another_history_is_never_followed() {
     let mut other = own();
     other.control.system_identifier = 8;
-    assert_eq!(kinship(&other, &primary(2), lock(1)), Kinship::OtherSystem(8, 7));
+    assert_eq!(relation_to(&other, &primary(2), lock(1)), HistoryRelation::OtherSystem(8, 7));
     // Higher than the primary's, of the same number with another way, and an unknown ancestor.
     let forked = TimelineHistory::parse(Timeline(2), "1\t0/3000000\tx").expect("a history");
     for (timeline, history, primarys) in
@@ -101,14 +101,17 @@ fn another_cluster_or_another_history_is_never_followed() {
         let mut own = own();
         own.control.timeline = Timeline(timeline);
         own.history = Some(history);
-        let foreign = Kinship::Foreign(Timeline(timeline), Timeline(primarys));
-        assert_eq!(kinship(&own, &primary(primarys), lock(timeline)), foreign);
+        let foreign = HistoryRelation::Foreign(Timeline(timeline), Timeline(primarys));
+        assert_eq!(relation_to(&own, &primary(primarys), lock(timeline)), foreign);
     }
     let mut gap = primary(3);
     gap.history = TimelineHistory::parse(Timeline(3), "2\t0/5000000\tx").expect("a history");
-    assert_eq!(kinship(&own(), &gap, lock(1)), Kinship::Foreign(Timeline(1), Timeline(3)));
+    assert_eq!(
+        relation_to(&own(), &gap, lock(1)),
+        HistoryRelation::Foreign(Timeline(1), Timeline(3))
+    );
     let nameless = OwnData { history: None, ..own() };
-    assert!(matches!(kinship(&nameless, &primary(2), lock(1)), Kinship::Unproven(_)));
+    assert!(matches!(relation_to(&nameless, &primary(2), lock(1)), HistoryRelation::Unproven(_)));
 }
 
 #[test]
@@ -130,8 +133,8 @@ fn the_same_timeline_is_proof_only_for_whoever_came_to_it_as_a_standby() {
         let mut own = OwnData { is_copy, history: Some(history(2)), ..own() };
         own.control.timeline = Timeline(2);
         own.control.state = state.clone();
-        let kinship = kinship(&own, &primary(2), was_primary_on);
-        let found = kinship == Kinship::Followed(Timeline(2));
+        let kinship = relation_to(&own, &primary(2), was_primary_on);
+        let found = kinship == HistoryRelation::Followed(Timeline(2));
         assert_eq!(found, followed, "{state:?} {is_copy} {was_primary_on:?}: {kinship:?}");
     }
 }
@@ -143,13 +146,17 @@ fn a_promotion_that_was_cut_short_proves_nothing() {
     for (lock, proven) in
         [(lock(2), false), (Some(Lock { timeline: None }), false), (lock(1), true)]
     {
-        let kinship = kinship(&begun, &primary(3), lock);
-        assert_eq!(matches!(kinship, Kinship::Prefix { .. }), proven, "{lock:?} {kinship:?}");
+        let kinship = relation_to(&begun, &primary(3), lock);
+        assert_eq!(
+            matches!(kinship, HistoryRelation::Prefix { .. }),
+            proven,
+            "{lock:?} {kinship:?}"
+        );
     }
     let mut just_promoted = own();
     just_promoted.control.min_recovery = Some(position(2, FORK.0 + 48));
     just_promoted.history = Some(history(2));
     just_promoted.wal_end = Some(Ok(Lsn(FORK.0 + 48)));
-    let kinship = kinship(&just_promoted, &primary(2), lock(2));
-    assert!(matches!(kinship, Kinship::Unproven(_)), "{kinship:?}");
+    let kinship = relation_to(&just_promoted, &primary(2), lock(2));
+    assert!(matches!(kinship, HistoryRelation::Unproven(_)), "{kinship:?}");
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::invariant::Invariant;
 use super::node::{NodeName, ResourceName};
-use super::rejoin::Kinship;
+use super::rejoin::HistoryRelation;
 use super::settings::ReplicationMode;
 use super::slot::SlotName;
 use super::status::DataStatus;
@@ -12,7 +12,7 @@ use super::verdict::Failure;
 
 /// What an operator should know although no action fails for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Concern {
+pub enum Warning {
     /// Commits wait for a standby that does not stream.
     CommitsWaitFor {
         /// Its application name.
@@ -56,7 +56,7 @@ pub enum Concern {
     /// This standby is to be promoted and does not answer.
     WaitsForAnswer(String),
     /// The server does not show this user, as whom the agent asks, what the standbys are.
-    Blind(String),
+    NoMonitorPrivilege(String),
     /// A primary runs here that the agent has not promoted, and the cluster has recorded no later promotion.
     PromotedByHand,
     /// The record says that another was promoted after this primary, which Pacemaker has promoted and never demoted.
@@ -68,13 +68,13 @@ pub enum Concern {
     /// There is no primary yet with which a returning node could compare its data.
     NobodyToAsk,
     /// This node's data could not be compared with the primary's history, or that proved nothing.
-    NotCompared(NodeName, Box<Kinship>),
+    NotCompared(NodeName, Box<HistoryRelation>),
     /// This node's data is proven, and its server is restarted to follow the primary.
     FollowsNow(NodeName),
     /// This node's data is part of the primary's history.
-    PartOfHistory(NodeName, Kinship),
+    PartOfHistory(NodeName, HistoryRelation),
     /// This node's data is to be made the primary's.
-    Rewinds(NodeName, Kinship, ReplicationMode),
+    Rewinds(NodeName, HistoryRelation, ReplicationMode),
     /// The file system of the WAL is nearly full.
     DiskNearlyFull {
         /// Bytes that are free.
@@ -101,10 +101,10 @@ pub enum WaitsBecause {
     Strict,
 }
 
-impl Concern {
+impl Warning {
     /// Tells whether somebody should look soon; otherwise it is often over by itself.
     #[must_use]
-    pub const fn is_grave(&self) -> bool {
+    pub const fn is_severe(&self) -> bool {
         match self {
             Self::NotStreaming(_)
             | Self::ElectionAwaits(_)
@@ -126,7 +126,7 @@ impl Concern {
             | Self::CannotBeAsked(_)
             | Self::LockedOut(_)
             | Self::WaitsForAnswer(_)
-            | Self::Blind(_)
+            | Self::NoMonitorPrivilege(_)
             | Self::EndUnknown
             | Self::StopsAtOnce(_)
             | Self::NotCompared(..)
@@ -261,18 +261,18 @@ fn may_be_overtaken(nodes: &[NodeName]) -> String {
     )
 }
 
-fn not_compared(primary: &NodeName, kinship: &Kinship) -> String {
+fn not_compared(primary: &NodeName, kinship: &HistoryRelation) -> String {
     let remedy = match kinship {
-        Kinship::Unasked(_) => format!(
+        HistoryRelation::Unasked(_) => format!(
             ". The agent asks with psql as repuser over the replication protocol, at master_ip and at \
              {primary}: check pg_hba.conf, the password and the network"
         ),
-        Kinship::Unproven(_)
-        | Kinship::Prefix { .. }
-        | Kinship::Followed(_)
-        | Kinship::OtherSystem(..)
-        | Kinship::Foreign(..)
-        | Kinship::Diverged { .. } => String::new(),
+        HistoryRelation::Unproven(_)
+        | HistoryRelation::Prefix { .. }
+        | HistoryRelation::Followed(_)
+        | HistoryRelation::OtherSystem(..)
+        | HistoryRelation::Foreign(..)
+        | HistoryRelation::Diverged { .. } => String::new(),
     };
     format!(
         "this node's data is not compared with {primary}'s history ({kinship}): until then its server stays a \
@@ -280,7 +280,7 @@ fn not_compared(primary: &NodeName, kinship: &Kinship) -> String {
     )
 }
 
-impl fmt::Display for Concern {
+impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::CommitsWaitFor { standby, because } => {
@@ -327,7 +327,7 @@ impl fmt::Display for Concern {
                 write!(f, "{failure}. {}", failure.hint().unwrap_or_default())
             }
             Self::StopsAtOnce(nodes) => f.write_str(&stops_at_once(nodes)),
-            Self::Blind(user) => f.write_str(&blind(user)),
+            Self::NoMonitorPrivilege(user) => f.write_str(&blind(user)),
             Self::EndUnknown => f.write_str(END_UNKNOWN),
             Self::MayBeOvertaken(nodes) => f.write_str(&may_be_overtaken(nodes)),
             Self::NobodyToAsk => f.write_str(NOBODY_TO_ASK),

@@ -51,7 +51,7 @@ pub fn distort(mutation: Mutation, seen: &mut Observation, action: Action) {
             distort_report(mutation, seen);
         }
         Mutation::LockIgnored => seen.files.lock = None,
-        Mutation::FollowedAlways => seen.files.followed_in_this_life = true,
+        Mutation::FollowedAlways => seen.files.followed_since_cluster_start = true,
         Mutation::UnlockAtOnce => {
             if let Some(Evidence { own: Ok(own), .. }) = &mut seen.evidence {
                 own.wal_end = Some(Ok(Lsn(0)));
@@ -105,14 +105,14 @@ pub fn distort(mutation: Mutation, seen: &mut Observation, action: Action) {
             seen.evidence = seen.evidence.take().filter(|evidence| evidence.primary.is_ok());
         }
         Mutation::MarkBelieved if action == Action::Monitor => {
-            seen.files.locked_in_this_life = false;
+            seen.files.lock_since_cluster_start = false;
         }
         Mutation::DeafAreFit if matches!(seen.instance.answer, Answer::Silent(_)) => {
             with_me(seen, |node| node.data_status = Some(DataStatus::Latest));
             with_others(seen, |node| node.data_status = Some(DataStatus::Disconnected));
         }
         Mutation::NeverStopped if matches!(seen.instance.answer, Answer::Primary(_)) => {
-            seen.files.locked_in_this_life = true;
+            seen.files.lock_since_cluster_start = true;
             with_me(seen, |node| {
                 node.role = ClusterRole::Promoted;
                 node.status = Some(InstanceStatus::Primary);
@@ -152,7 +152,7 @@ pub fn distort(mutation: Mutation, seen: &mut Observation, action: Action) {
 fn distort_report(mutation: Mutation, seen: &mut Observation) {
     let Answer::Primary(report) = &mut seen.instance.answer else { return };
     if mutation == Mutation::ObeyAtOnce {
-        report.commits_obey = true;
+        report.sync_config_applied = true;
     }
     for row in &mut report.standbys {
         if mutation == Mutation::CaughtUpAtOnce {

@@ -3,7 +3,7 @@
 use crate::decide::rules::fitness::half_rewound;
 use crate::decide::steps::SUCCESS;
 use crate::decide::steps::fail;
-use crate::decide::steps::once_or_fail;
+use crate::decide::steps::require_once;
 use crate::model::instance::Answer;
 use crate::model::instance::DataDirectory;
 use crate::model::instance::Postmaster;
@@ -32,12 +32,15 @@ const SILENCE: Duration = Duration::from_secs(10);
 
 /// Launches the server, as a standby of the latest timeline where it is one, and waits until it takes
 /// connections; `None` when it does.
-pub(in crate::decide) fn bring_up(settings: &Settings, seen: &Observation) -> Option<Verdict> {
-    bring_up_on(settings, seen, RecoveryTimeline::Latest)
+pub(in crate::decide) fn ensure_running(
+    settings: &Settings,
+    seen: &Observation,
+) -> Option<Verdict> {
+    ensure_running_on(settings, seen, RecoveryTimeline::Latest)
 }
 
 /// The same, as a standby that recovers to this timeline.
-pub(in crate::decide) fn bring_up_on(
+pub(in crate::decide) fn ensure_running_on(
     settings: &Settings,
     seen: &Observation,
     target: RecoveryTimeline,
@@ -92,7 +95,7 @@ fn launch(settings: &Settings, seen: &Observation, target: RecoveryTimeline) -> 
         needs_settings.then_some(standby_settings(target)),
         Some(Step::Launch),
     ];
-    once_or_fail(seen, steps).unwrap_or(Verdict::Wait(Reason::ServerStarts))
+    require_once(seen, steps).unwrap_or(Verdict::Wait(Reason::ServerStarts))
 }
 
 /// Returns the step that writes a standby's settings.
@@ -125,11 +128,11 @@ fn accepting(settings: &Settings, seen: &Observation) -> Option<Verdict> {
         // start begin again from the same place. Nor is it worth an outage: Pacemaker promotes
         // nobody before all starts of the transition are over.
         Answer::Refused(Refusal::StartingUp)
-            if seen.files.standby_mark && (out_of_time || has_run(settings, seen, RECOVERY)) =>
+            if seen.files.standby_signal && (out_of_time || has_run(settings, seen, RECOVERY)) =>
         {
             Some(SUCCESS)
         }
-        Answer::Silent(_) if seen.files.standby_mark && has_run(settings, seen, SILENCE) => {
+        Answer::Silent(_) if seen.files.standby_signal && has_run(settings, seen, SILENCE) => {
             Some(SUCCESS)
         }
         Answer::Refused(Refusal::StartingUp | Refusal::ShuttingDown) if out_of_time => {
