@@ -11,6 +11,7 @@ use crate::model::cluster::ClusterNode;
 use crate::model::node::NodeName;
 use crate::model::observation::Observation;
 use crate::model::recovery_timeline::RecoveryTimeline;
+use crate::model::slot::{DropReason, SlotName};
 use crate::model::status::ReceiverStatus;
 use crate::model::step::{ShutdownMode, Step};
 use crate::model::sync_names::SyncNames;
@@ -95,7 +96,11 @@ pub fn execute(world: &mut World, step: &Step, seen: &Observation) -> Result<(),
         Step::CheckpointPrimary(address) => checkpoint(world, version?, address)?,
         Step::Rewind(primary, address) => rewind_to(world, version?, primary, address)?,
         Step::RecordSlots(made) => slot_record::write(settings, user, made)?,
-        Step::CreateSlot(_) | Step::AdvanceSlot(..) | Step::DropSlot(..) => keep_slot(world, step)?,
+        Step::CreateSlot(slot) => create_slot(world, slot)?,
+        Step::AdvanceSlot(slot, to) => {
+            world.session.advance_slot(slot, *to, world.clock.deadline)?;
+        }
+        Step::DropSlot(slot, reason) => drop_slot(world, slot, reason)?,
         Step::RestartReceiver => postmaster::end_wal_receiver(settings, user)?,
         Step::Warn(concern) if concern.is_severe() => warn!("{concern}"),
         Step::Warn(concern) => info!("{concern}"),
@@ -163,21 +168,15 @@ fn resume_replay(world: &mut World) -> Result<(), StepError> {
     Ok(())
 }
 
-/// Creates, moves on or drops a slot.
-fn keep_slot(world: &mut World, step: &Step) -> Result<(), StepError> {
-    let deadline = world.clock.deadline;
-    match step {
-        Step::CreateSlot(slot) => {
-            world.session.create_slot(slot, deadline)?;
-            info!("PostgreSQL creates the replication slot({slot}).");
-        }
-        Step::AdvanceSlot(slot, to) => world.session.advance_slot(slot, *to, deadline)?,
-        Step::DropSlot(slot, reason) => {
-            world.session.drop_slot(slot, deadline)?;
-            warn!("Dropped the replication slot({slot}): {reason}.");
-        }
-        _ => {}
-    }
+fn create_slot(world: &mut World, slot: &SlotName) -> Result<(), StepError> {
+    world.session.create_slot(slot, world.clock.deadline)?;
+    info!("PostgreSQL creates the replication slot({slot}).");
+    Ok(())
+}
+
+fn drop_slot(world: &mut World, slot: &SlotName, reason: &DropReason) -> Result<(), StepError> {
+    world.session.drop_slot(slot, world.clock.deadline)?;
+    warn!("Dropped the replication slot({slot}): {reason}.");
     Ok(())
 }
 

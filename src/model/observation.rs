@@ -72,10 +72,11 @@ impl Taken {
     pub fn sync_baseline(&self, node: &NodeName) -> Option<Lsn> {
         let changes = |step: &Step| matches!(step, Step::Reload | Step::WriteSyncNames(_));
         let since = self.0.iter().rev().take_while(|attempt| !changes(&attempt.step));
-        { since }.find_map(|attempt| match &attempt.step {
-            Step::NoteSyncBaseline(name, lsn) if name == node => Some(*lsn),
-            _ => None,
-        })
+        let mut noted = since.filter_map(|attempt| {
+            let Step::NoteSyncBaseline(name, lsn) = &attempt.step else { return None };
+            (name == node).then_some(*lsn)
+        });
+        noted.next()
     }
 
     /// Tells whether this very step was tried, with whatever result.
