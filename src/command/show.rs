@@ -110,14 +110,7 @@ fn server(seen: &Observation) -> String {
 }
 
 fn table(seen: &Observation, cluster: &Cluster) -> Vec<String> {
-    let report = match &seen.instance.answer {
-        Answer::Primary(report) => Some(report),
-        Answer::Standby(_)
-        | Answer::NotAsked
-        | Answer::Refused(_)
-        | Answer::Silent(_)
-        | Answer::MonitorSqlFailed(_) => None,
-    };
+    let report = seen.instance.answer.primary();
     let rows = cluster.nodes.iter().map(|node| row(node, report));
     let all: Vec<[String; 7]> = std::iter::once(HEAD.map(str::to_owned)).chain(rows).collect();
     let width = |at: usize| all.iter().map(|row| row[at].chars().count()).max().unwrap_or(0);

@@ -57,14 +57,7 @@ fn broken(
     step: &Step,
 ) -> Option<Invariant> {
     let cluster = seen.cluster.seen().filter(|_| settings.is_replication())?;
-    let report = match &seen.instance.answer {
-        Answer::Primary(report) => Some(report),
-        Answer::Standby(_)
-        | Answer::NotAsked
-        | Answer::Refused(_)
-        | Answer::Silent(_)
-        | Answer::MonitorSqlFailed(_) => None,
-    };
+    let report = seen.instance.answer.primary();
     let sync = settings.rep_mode == ReplicationMode::Sync;
     match (step, report) {
         (Step::PromoteServer, _) => promotes(settings, cluster),

@@ -72,6 +72,21 @@ pub enum Answer {
     MonitorSqlFailed(String),
 }
 
+impl Answer {
+    /// Returns what a primary has said.
+    #[must_use]
+    pub const fn primary(&self) -> Option<&PrimaryReport> {
+        match self {
+            Self::Primary(report) => Some(report),
+            Self::Standby(_)
+            | Self::NotAsked
+            | Self::Refused(_)
+            | Self::Silent(_)
+            | Self::MonitorSqlFailed(_) => None,
+        }
+    }
+}
+
 /// What a primary knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PrimaryReport {
