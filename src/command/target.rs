@@ -56,9 +56,9 @@ pub(super) fn open(wanted: Option<&str>) -> Result<World, NoTarget> {
     let clock = Clock::start(TIMEOUT);
     let process = Environment::from_process();
     let tools = Tools::new(process.sbin_dir());
-    let environment = match process.filled("OCF_RESOURCE_INSTANCE") {
-        Some(_) => process,
-        None => of_cluster(&tools, &clock, wanted)?,
+    let environment = match process.names_a_resource() {
+        true => process,
+        false => of_cluster(&tools, &clock, wanted)?,
     };
     let (settings, _) = settings::parse(&environment);
     let user = User::lookup(&settings.pgdba)?;
@@ -78,9 +78,7 @@ fn host_name() -> NodeName {
 fn of_cluster(tools: &Tools, clock: &Clock, wanted: Option<&str>) -> Result<Environment, NoTarget> {
     let found = tools.primitives(clock.within(TOOL))?;
     let chosen = choose(found, wanted)?;
-    let pairs = chosen.parameters.into_iter();
-    let pairs = pairs.map(|(name, value)| (format!("OCF_RESKEY_{name}"), value));
-    Ok(Environment::from_pairs(pairs.chain([("OCF_RESOURCE_INSTANCE".to_owned(), chosen.id)])))
+    Ok(Environment::of_resource(chosen.id, chosen.parameters))
 }
 
 fn choose(mut found: Vec<Primitive>, wanted: Option<&str>) -> Result<Primitive, NoTarget> {

@@ -246,6 +246,13 @@ fn first_awaits(nodes: &[NodeName], resource: &ResourceName) -> String {
     )
 }
 
+fn broken(invariant: Invariant) -> String {
+    format!(
+        "the agent would have made {invariant}: that is a fault of the agent, and nothing was changed; please report it with \
+         this log"
+    )
+}
+
 const UNCOMPARED: &str = "there is no primary. The record says that this node has followed the last one, but its lock says that \
                     it was primary before, and it stays on its own timeline until its data has been compared: it is not \
                     promoted";
@@ -297,11 +304,7 @@ impl fmt::Display for Warning {
             Self::FirstAwaits(nodes, resource) => f.write_str(&first_awaits(nodes, resource)),
             Self::Unrecorded => f.write_str(UNRECORDED),
             Self::Uncompared => f.write_str(UNCOMPARED),
-            Self::Broken(invariant) => write!(
-                f,
-                "the agent would have made {invariant}: that is a fault of the agent, and nothing was changed; please \
-                 report it with this log"
-            ),
+            Self::Broken(invariant) => f.write_str(&broken(*invariant)),
             Self::Unlisted(node) => write!(
                 f,
                 "node_list does not name {node}: it is never promoted, and no commit waits for \

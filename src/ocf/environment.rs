@@ -46,6 +46,20 @@ impl Environment {
         Self { variables: pairs.collect() }
     }
 
+    /// Makes the environment in which Pacemaker would call an action of this resource.
+    #[must_use]
+    pub fn of_resource(id: String, parameters: Vec<(String, String)>) -> Self {
+        let named = parameters.into_iter();
+        let named = named.map(|(name, value)| (format!("OCF_RESKEY_{name}"), value));
+        Self::from_pairs(named.chain([("OCF_RESOURCE_INSTANCE".to_owned(), id)]))
+    }
+
+    /// Tells whether it names a resource: it is Pacemaker's, or one that a person has prepared.
+    #[must_use]
+    pub fn names_a_resource(&self) -> bool {
+        self.filled("OCF_RESOURCE_INSTANCE").is_some()
+    }
+
     /// Returns a variable.
     #[must_use]
     pub fn get(&self, variable: &str) -> Option<&str> {
