@@ -114,10 +114,16 @@ fn write(
     }
     File::open(&unfinished)?.sync_all()?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let complete = place.join(format!("{PREFIX}{}", now.as_secs()));
+    let complete = free_name(place, now.as_secs());
     fs::rename(&unfinished, &complete)?;
     File::open(place)?.sync_all()?;
     Ok(Kept::In(complete, segments))
+}
+
+/// Returns the first name from this second on that nothing has: a start that failed may be tried again within it.
+fn free_name(place: &Path, second: u64) -> PathBuf {
+    let mut names = (second..).map(|second| place.join(format!("{PREFIX}{second}")));
+    names.find(|name| !name.exists()).unwrap_or_else(|| place.join(PREFIX))
 }
 
 fn tell(settings: &Settings, lost: &LostWal, folder: &Path, segments: &[String]) {

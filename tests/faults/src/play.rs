@@ -48,7 +48,7 @@ pub fn play(site: &Site, roles: Roles, case: &Case) -> Result<Played, Error> {
         roles,
         ledger: &outside,
         struck: SystemTime::now(),
-        postmaster: primary.postmaster(),
+        postmaster: primary.postmaster_began(),
         complaints: Vec::new(),
         children: Vec::new(),
     };
@@ -106,7 +106,7 @@ fn steps(stage: &mut Stage, case: &Case) -> Result<Vec<Hand>, Error> {
     }
     let hands = bring_back(stage)?;
     stage.rows(ENOUGH_ROWS, SOON)?;
-    if case.expect == Expect::Stays && stage.primary().postmaster() != stage.postmaster {
+    if case.expect == Expect::Stays && stage.primary().postmaster_began() != stage.postmaster {
         stage.complain("the primary's server was restarted or stopped for nothing");
     }
     if let Some(check) = case.check {

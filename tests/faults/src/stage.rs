@@ -19,8 +19,8 @@ pub struct Stage<'a> {
     pub ledger: &'a Ledger,
     /// When the fault began.
     pub struck: SystemTime,
-    /// The primary's postmaster before.
-    pub postmaster: Option<i32>,
+    /// The primary's postmaster before, and when it began.
+    pub postmaster: Option<(i32, i64)>,
     /// What the case itself found wrong.
     pub complaints: Vec<String>,
     /// Commands that end with the case.
@@ -85,7 +85,7 @@ impl Stage<'_> {
     }
 
     fn is_new_primary(&self, host: &Host) -> bool {
-        let fresh = host.name() != self.roles.primary || host.postmaster() != self.postmaster;
+        let fresh = host.name() != self.roles.primary || host.postmaster_began() != self.postmaster;
         let accepts = || host.psql("select pg_is_in_recovery()").is_ok_and(|text| text == "f");
         host.is_on() && fresh && accepts()
     }

@@ -185,6 +185,14 @@ impl Host {
             .then_some(pid)
     }
 
+    /// The same, and the second in which it began: a host that was off gives the same numbers again.
+    pub fn postmaster_began(&self) -> Option<(i32, i64)> {
+        let pid = self.postmaster()?;
+        let pgdata = &self.shared.options.pgdata;
+        let file = self.read_file(&format!("{pgdata}/postmaster.pid")).ok()?;
+        Some((pid, file.lines().nth(2)?.trim().parse().ok()?))
+    }
+
     /// Asks the server, over the host's own loopback, as `postgres`.
     pub fn query(&self, sql: &str) -> Result<Rows, Error> {
         ask(&self.netns(), "127.0.0.1", self.shared.options.pg_port, sql)
