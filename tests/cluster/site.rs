@@ -148,7 +148,7 @@ fn example(name: &str) -> String {
 }
 
 const PRIMARY: [&str; 3] = ["PRI", "LATEST", "1000"];
-const SYNC: [&str; 3] = ["HS:sync", "STREAMING|SYNC", "100"];
+pub const SYNC: [&str; 3] = ["HS:sync", "STREAMING|SYNC", "100"];
 const ASYNC: [&str; 3] = ["HS:async", "STREAMING|ASYNC", "-INFINITY"];
 
 /// Installs the binary of this build as the stock agent's replacement in every host.

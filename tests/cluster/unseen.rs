@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use testbed::{Fencing, Ledger};
 
-use crate::site::{CLIENT_VIP, SOON, Site};
+use crate::site::{CLIENT_VIP, SOON, SYNC, Site};
 
 const LOCK: &str =
     "begin; lock table pg_catalog.pg_authid in access exclusive mode; select pg_sleep(600)";
@@ -72,9 +72,10 @@ fn a_primary_that_the_cluster_has_lost_sight_of_is_found_again() {
         primary.power_on().expect("the host boots");
     }
     // An old primary that was fenced may have written what nobody received: it is refused then, as it should be.
-    let mut others = vec!["pm01", "pm02", "pm03"];
-    others.retain(|name| *name != now && (now == "pm01" || *name != "pm01"));
-    site.settled(&now, &others);
+    site.cluster.wait_until("a synchronous standby is on record", SOON, |state| {
+        let is_synchronous = |name: &&str| site.record(state, name) == SYNC;
+        state.is_promoted_only_on(&now) && ["pm01", "pm02", "pm03"].iter().any(is_synchronous)
+    });
     let report = ledger.stop();
     let host = site.cluster.host(&now);
     let missing = site.cluster.verify_ledger(&report, &host).expect("the ledger can be read");
