@@ -23,7 +23,7 @@ const EXPLAINED: [(&str, &str); 2] = [
         "the timeouts are those that users have; the advice is the stock agent's",
     ),
     (
-        "NoMonitorPrivilege faith: not fencing unseen nodes",
+        "Blind faith: not fencing unseen nodes",
         "PG-REX sets startup-fencing=false: a lone host may start",
     ),
 ];

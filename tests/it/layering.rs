@@ -182,7 +182,7 @@ fn a_forbidden_line_is_caught() {
 
 #[test]
 fn an_allowed_line_is_let_through() {
-    let line = "use crate::model::wal; use super::{fail, ladder::escalate_shutdown};
+    let line = "use crate::model::wal; use super::{fail, ladder::bring_down};
                 use std::time::Duration; // crate::postgres, std::fs
                 #[cfg(test)] mod tests { use crate::postgres::session; use proptest::prop; }";
     let source = Source::new("src/decide/x.rs", line);

@@ -51,7 +51,7 @@ fn agents(site: &Site) -> String {
 }
 
 /// A cluster with the shell agent; yields the primary, which its agents have chosen.
-fn ensure_running(site: &Site) -> String {
+fn bring_up(site: &Site) -> String {
     site.configure(Roles::New, |text| text);
     let state =
         site.cluster.wait_until("somebody is promoted", SOON, |state| state.promoted().len() == 1);
@@ -81,7 +81,7 @@ fn there_and_back() {
     let mut report = Report::new("3-debian-13-there-and-back", &[BRING_UP, TO_OURS, BACK]);
     let site = Site::with_shell_agent(Debian::Thirteen);
     report.runs(&format!("{} | {}", site.versions(), agents(&site)));
-    let primary = report.play(BRING_UP, |_| ensure_running(&site));
+    let primary = report.play(BRING_UP, |_| bring_up(&site));
     report.play(TO_OURS, |note| *note = change_everywhere(&site, &primary, Agent::Ours));
     report.play(BACK, |note| *note = change_everywhere(&site, &primary, Agent::Shell));
 }
@@ -171,7 +171,7 @@ fn mixed() {
     let mut report = Report::new("3-debian-13-mixed", &all);
     let site = Site::with_shell_agent(Debian::Thirteen);
     report.runs(&format!("{} | {}", site.versions(), agents(&site)));
-    let mut primary = report.play(BRING_UP, |_| ensure_running(&site));
+    let mut primary = report.play(BRING_UP, |_| bring_up(&site));
     for (index, (_, _, agents)) in directions.into_iter().enumerate() {
         report.play(standby[index], |_| standby_away_and_back(&site, &primary, agents));
         primary = report.play(switch[index], |note| switchover(&site, &primary, agents, note));

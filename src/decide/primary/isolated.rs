@@ -20,7 +20,7 @@ use crate::model::step::Step;
 use crate::model::verdict::Verdict;
 use crate::model::warning::Warning;
 
-/// Returns the next rung of the ladder that suits, as `ladder` does: cleanly, or at once.
+/// Returns the next rung of the ladder that suits, as `shutdown` does: cleanly, or at once.
 pub(in crate::decide) fn stop_primary(
     settings: &Settings,
     seen: &Observation,

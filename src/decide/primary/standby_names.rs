@@ -1,6 +1,6 @@
 //! `synchronous_standby_names`: what is in force, and how another value comes into force.
 //!
-//! Whom it should name is `sync_policy`'s and `voters`' business.
+//! Whom it should name is `sync_policy`'s and `quorum_commit`'s business.
 
 use crate::decide::steps::best_effort;
 use crate::model::instance::PrimaryReport;

@@ -2,7 +2,7 @@
 //!
 //! A node with the lock follows the primary only if its data is proven to be part of the primary's history;
 //! one without it is held back only by proof of the contrary. What the cluster has recorded is
-//! `held_back`'s business, and what runs unproven `unproven`'s.
+//! `start_gate`'s business, and what runs unproven `unproven`'s.
 
 use crate::decide::rejoin::unproven::{not_compared, without_right};
 use crate::decide::rules::history::{known_end, relation_to};

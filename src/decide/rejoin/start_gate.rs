@@ -1,6 +1,6 @@
 //! Whether a node may start at all, by the lock, the cluster's record and the data itself.
 //!
-//! What the data proves is `rejoin`'s business; bringing the server up is `start`'s.
+//! What the data proves is `compare`'s business; bringing the server up is `start`'s.
 
 use crate::decide::rejoin::compare;
 use crate::decide::rules::authority::{another_is_promoted, awaited};

@@ -5,7 +5,7 @@
 //! whoever has said where its WAL of this timeline ends when the last primary was gone already.
 //!
 //! Why no acknowledged commit is lost. Let commits wait for `j` of the standbys `S`, and the record
-//! say `count` and the voters `V`. The primary (`voters`) keeps, at every moment:
+//! say `count` and the voters `V`. The primary (`quorum_commit`) keeps, at every moment:
 //!
 //! 1. While `count > 0`: `S` is part of `V`, and `count <= j`. So the record is made weaker (voters are
 //!    added, the count falls) before commits wait for others or for fewer, and only when it binds
