@@ -8,8 +8,7 @@ use crate::decide::primary::by_hand::{
     is_outsider, is_superseded, publish_as_primary, rival, superseded, withdraw_primary,
 };
 use crate::decide::primary::slots;
-use crate::decide::rejoin::unproven::compare;
-use crate::decide::rejoin::unproven::restarting;
+use crate::decide::rejoin::unproven::{compare, restarting};
 use crate::decide::server::ensure_running::standby_settings;
 use crate::decide::standby::candidacy::stand_for_election;
 use crate::decide::standby::unasked;

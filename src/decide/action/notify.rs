@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use crate::decide::own_record::alone;
 use crate::decide::primary::by_hand::{is_superseded, publish_as_primary, superseded};
 use crate::decide::rules::quorum::record_of;
 use crate::decide::standby::candidacy::stand_for_election;
@@ -14,7 +15,7 @@ use crate::model::instance::{Answer, Postmaster, StandbyReport};
 use crate::model::notification::{NotificationType, NotifiedOperation};
 use crate::model::observation::Observation;
 use crate::model::settings::Settings;
-use crate::model::status::{InstanceStatus, PromotionScore};
+use crate::model::status::PromotionScore;
 use crate::model::step::Step;
 use crate::model::verdict::{Reason, Verdict};
 use crate::model::wal::WalPosition;
@@ -128,9 +129,7 @@ fn after_demotion(seen: &Observation, cluster: &Cluster) -> Option<Verdict> {
     if me.baseline.is_none() {
         steps.push(Step::SetBaseline(Some(report.wal_end)));
     }
-    if me.status != Some(InstanceStatus::Alone) {
-        steps.push(Step::SetStatus(me.name.clone(), InstanceStatus::Alone));
-    }
+    steps.extend(alone(me));
     best_effort(seen, steps)
 }
 

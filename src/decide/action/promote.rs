@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-use crate::decide::primary::claim::{revoke_scores, take_over, unbound};
+use crate::decide::primary::claim::{lock, revoke_scores, take_over, unbound};
 use crate::decide::primary::slots;
 use crate::decide::primary::standby_names::{SIGNAL, are_unread, settled};
 use crate::decide::primary::sync_policy::names_at_promotion;
-use crate::decide::rules::fitness::half_rewound;
-use crate::decide::rules::fitness::no_right;
-use crate::decide::rules::fitness::refuse;
+use crate::decide::rules::fitness::{half_rewound, no_right, refuse};
 use crate::decide::server::ensure_running::ensure_running;
 use crate::decide::server::shutdown::escalate_shutdown;
 use crate::decide::standby::catch_up::{restart_to_follow, unproven, wal_of_peers};
@@ -272,11 +270,6 @@ fn finish(
         .or_else(|| best_effort(seen, slots::of_a_new_primary(settings, seen, cluster, report)))
         .or_else(|| best_effort(seen, announce(cluster)))
         .unwrap_or(SUCCESS)
-}
-
-fn lock(seen: &Observation, report: &PrimaryReport) -> Option<Step> {
-    let noted = seen.files.lock.and_then(|lock| lock.timeline);
-    (noted != Some(report.timeline)).then_some(Step::CreateLock(report.timeline))
 }
 
 fn announce(cluster: &Cluster) -> Vec<Step> {

@@ -93,15 +93,11 @@ fn finish(settings: &Settings, seen: &Observation, cluster: &Cluster) -> Option<
         Some(_) => None,
         None => Some(Step::SetPosition(Some(report.position()))),
     };
+    let alone = cluster.me().filter(|me| is_silent(me)).and_then(alone);
     let expired = seen.files.expired_wal.iter().cloned().map(Step::RemoveKeptWal);
     (foreign_settings(settings, seen, report).map(fail))
         .or_else(|| best_effort(seen, expired))
-        .or_else(|| {
-            best_effort(
-                seen,
-                cluster.me().filter(|me| is_silent(me)).and_then(alone).into_iter().chain(position),
-            )
-        })
+        .or_else(|| best_effort(seen, alone.into_iter().chain(position)))
 }
 
 /// Settings from elsewhere that defeat the agent's own.

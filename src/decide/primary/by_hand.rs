@@ -5,8 +5,7 @@
 //! (maintenance mode, `pg_ctl promote`) still has the record of a standby. But a record can be older than what it
 //! speaks of: it was restored, or a write that was given up took effect late. Evidence beats it.
 
-use crate::decide::primary::claim;
-use crate::decide::primary::claim::unbound;
+use crate::decide::primary::claim::{self, unbound};
 use crate::decide::primary::publish::publish;
 use crate::decide::rules::fitness::may_be_promoted;
 use crate::decide::rules::nodes::others;
@@ -173,9 +172,7 @@ pub(in crate::decide) fn put_on_record(settings: &Settings, seen: &Observation) 
 pub(in crate::decide) fn lock_superseded(settings: &Settings, seen: &Observation) -> Option<Step> {
     let Answer::Primary(report) = &seen.instance.answer else { return None };
     let cluster = seen.cluster.seen().filter(|_| settings.is_replication())?;
-    let noted = seen.files.lock.and_then(|lock| lock.timeline);
-    let due = noted != Some(report.timeline) && superseded(settings, seen, cluster).is_some();
-    due.then_some(Step::CreateLock(report.timeline))
+    superseded(settings, seen, cluster).and_then(|_| claim::lock(seen, report))
 }
 
 /// What a primary has to do before it publishes anything of others.
@@ -200,7 +197,6 @@ fn take_over(
     let Some(me) = cluster.me() else { return TakeOver::NotDue };
     let claimed = Step::SetDataStatus(me.name.clone(), DataStatus::Latest);
     let begun = seen.taken.tried(&claimed);
-    let noted = seen.files.lock.and_then(|lock| lock.timeline);
     if is_outsider(settings, seen, cluster) {
         return TakeOver::Held;
     }
@@ -230,7 +226,7 @@ fn take_over(
             return TakeOver::Held;
         }
     }
-    let lock = (noted != Some(report.timeline)).then_some(Step::CreateLock(report.timeline));
+    let lock = claim::lock(seen, report);
     match best_effort(seen, std::iter::once(claimed).chain(lock)) {
         Some(verdict) => TakeOver::Next(verdict),
         None => TakeOver::NotDue,

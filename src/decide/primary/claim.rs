@@ -5,6 +5,7 @@ use crate::decide::rules::authority::record_is_binding;
 use crate::decide::rules::fitness::is_fit;
 use crate::decide::rules::nodes::{is_of_the_shell_agent, others};
 use crate::model::cluster::{Cluster, ClusterNode, Membership};
+use crate::model::instance::PrimaryReport;
 use crate::model::node::NodeName;
 use crate::model::observation::{Attempt, Observation};
 use crate::model::settings::Settings;
@@ -41,6 +42,12 @@ fn claim(cluster: &Cluster) -> Option<Step> {
     let me = cluster.me()?;
     let due = me.data_status != Some(DataStatus::Latest);
     due.then(|| Step::SetDataStatus(me.name.clone(), DataStatus::Latest))
+}
+
+/// The lock of a primary, unless it has one that says on which timeline it is primary.
+pub(in crate::decide) fn lock(seen: &Observation, report: &PrimaryReport) -> Option<Step> {
+    let noted = seen.files.lock.and_then(|lock| lock.timeline);
+    (noted != Some(report.timeline)).then_some(Step::CreateLock(report.timeline))
 }
 
 /// The nodes that could be promoted on an older record than ours: `node_list` names them, or they have a right on

@@ -7,7 +7,7 @@ use crate::decide::primary::grants::{actual_status, grants};
 use crate::decide::primary::quorum_commit::{quorum_commit, withdraw};
 use crate::decide::primary::slots;
 use crate::decide::primary::standby_names::{apply_names, in_force};
-use crate::decide::primary::standbys::peers;
+use crate::decide::primary::standbys::{peers, revoked_score};
 use crate::decide::primary::sync_policy::{concerns, superfluous, wanted_names};
 use crate::decide::rules::authority::{is_in_touch, record_is_binding};
 use crate::decide::rules::fitness::{has_right, is_fit};
@@ -108,9 +108,7 @@ fn revocations(settings: &Settings, cluster: &Cluster, report: &PrimaryReport) -
         if node.data_status.as_ref() != Some(&actual) && binding {
             steps.push(Step::SetDataStatus(node.name.clone(), actual));
         }
-        if node.score.is_some_and(|score| score != PromotionScore::Never) {
-            steps.push(Step::SetScore(node.name.clone(), PromotionScore::Never));
-        }
+        steps.extend(revoked_score(node));
     }
     steps
 }
@@ -123,8 +121,7 @@ fn scores<'a>(
 ) -> impl Iterator<Item = Step> + 'a {
     peers(settings, cluster, report)
         .filter(|(node, _)| !has_right(settings.rep_mode, cluster, node))
-        .filter(|(node, _)| node.score.is_some_and(|score| score != PromotionScore::Never))
-        .map(|(node, _)| Step::SetScore(node.name.clone(), PromotionScore::Never))
+        .filter_map(|(node, _)| revoked_score(node))
 }
 
 /// Takes every right from the nodes that `node_list` does not name: they may have been in it once.
@@ -136,9 +133,7 @@ fn strangers(settings: &Settings, cluster: &Cluster, present: &SyncNames) -> Vec
         if known && !revoked && record_is_binding(cluster, node.membership) {
             steps.push(Step::SetDataStatus(node.name.clone(), DataStatus::Disconnected));
         }
-        if node.score.is_some_and(|score| score != PromotionScore::Never) {
-            steps.push(Step::SetScore(node.name.clone(), PromotionScore::Never));
-        }
+        steps.extend(revoked_score(node));
     }
     steps
 }

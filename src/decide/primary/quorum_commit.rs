@@ -4,8 +4,7 @@
 use crate::decide::primary::standby_names::{
     apply_names, are_persistent, behind_baseline, has_waited, in_force,
 };
-use crate::decide::primary::standbys::is_streaming;
-use crate::decide::primary::standbys::row_of;
+use crate::decide::primary::standbys::{is_streaming, row_of};
 use crate::decide::primary::sync_policy::when_nobody_streams;
 use crate::decide::rules::authority::record_is_binding;
 use crate::decide::steps::best_effort;

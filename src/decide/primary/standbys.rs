@@ -3,6 +3,8 @@
 use crate::model::cluster::{Cluster, ClusterNode};
 use crate::model::instance::{PrimaryReport, StandbyRow};
 use crate::model::settings::Settings;
+use crate::model::status::PromotionScore;
+use crate::model::step::Step;
 
 /// Every configured peer that the cluster knows, with its row of `pg_stat_replication`.
 pub(in crate::decide) fn peers<'a>(
@@ -14,6 +16,12 @@ pub(in crate::decide) fn peers<'a>(
         let node = cluster.node(name)?;
         Some((node, row_of(report, &name.application_name())))
     })
+}
+
+/// Takes a node's score, if it has one with which it could be promoted.
+pub(in crate::decide) fn revoked_score(node: &ClusterNode) -> Option<Step> {
+    let scored = node.score.is_some_and(|score| score != PromotionScore::Never);
+    scored.then(|| Step::SetScore(node.name.clone(), PromotionScore::Never))
 }
 
 /// Finds the row of a standby. While a connection that broke is still listed beside its successor,

@@ -6,8 +6,7 @@
 
 use std::cmp::Reverse;
 
-use crate::decide::primary::standbys::is_streaming;
-use crate::decide::primary::standbys::row_of;
+use crate::decide::primary::standbys::{is_streaming, row_of};
 use crate::decide::rules::authority::{quorum_counts, record_is_binding};
 use crate::decide::rules::fitness::{has_right, is_fit};
 use crate::decide::rules::nodes::members;

@@ -1,5 +1,6 @@
 //! Who may be promoted, by `node_list` and by what the cluster recorded of its data.
 
+use crate::decide::rules::nodes::others;
 use crate::decide::steps::fail;
 use crate::model::cluster::{Cluster, ClusterNode};
 use crate::model::instance::Files;
@@ -8,8 +9,7 @@ use crate::model::recovery_timeline::RecoveryTimeline;
 use crate::model::settings::{ReplicationMode, Settings};
 use crate::model::status::DataStatus;
 use crate::model::step::Step;
-use crate::model::verdict::Failure;
-use crate::model::verdict::Verdict;
+use crate::model::verdict::{Failure, Verdict};
 
 /// Why the local node may not be promoted, whatever its data and whoever else there is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,10 +57,8 @@ pub(in crate::decide) fn is_unearned(cluster: &Cluster, files: &Files) -> bool {
         Some(RecoveryTimeline::Latest) | None => false,
     };
     let recorded = cluster.me().and_then(|me| me.data_status.as_ref());
-    let latest = |node: &ClusterNode| {
-        node.name != cluster.local && node.data_status == Some(DataStatus::Latest)
-    };
-    let later = cluster.nodes.iter().any(latest);
+    let latest = |node: &ClusterNode| node.data_status == Some(DataStatus::Latest);
+    let later = others(cluster).any(latest);
     stays_on_its_own && later && recorded.is_some_and(has_streamed)
 }
 

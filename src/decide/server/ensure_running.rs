@@ -1,23 +1,15 @@
 //! How a server is launched, and when it counts as running.
 
+use std::time::Duration;
+
 use crate::decide::rules::fitness::half_rewound;
-use crate::decide::steps::SUCCESS;
-use crate::decide::steps::fail;
-use crate::decide::steps::require_once;
-use crate::model::instance::Answer;
-use crate::model::instance::DataDirectory;
-use crate::model::instance::Postmaster;
-use crate::model::instance::Refusal;
+use crate::decide::steps::{SUCCESS, fail, require_once};
+use crate::model::instance::{Answer, DataDirectory, Postmaster, Refusal};
 use crate::model::observation::Observation;
 use crate::model::recovery_timeline::RecoveryTimeline;
-use crate::model::settings::ReplicationMode;
-use crate::model::settings::Settings;
-use crate::model::step::ShutdownMode;
-use crate::model::step::Step;
-use crate::model::verdict::Failure;
-use crate::model::verdict::Reason;
-use crate::model::verdict::Verdict;
-use std::time::Duration;
+use crate::model::settings::{ReplicationMode, Settings};
+use crate::model::step::{ShutdownMode, Step};
+use crate::model::verdict::{Failure, Reason, Verdict};
 
 /// How long a launched server may be invisible or deaf: `pg_ctl` has returned, the postmaster has
 /// not yet changed into its data directory, or not yet opened its sockets.

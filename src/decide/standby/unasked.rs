@@ -8,7 +8,7 @@
 use crate::decide::own_record::alone;
 use crate::decide::primary::claim::{revoke_scores, take_over, unbound};
 use crate::decide::rules::authority::awaited;
-use crate::decide::rules::fitness::{half_rewound, may_be_promoted, no_right, refuse};
+use crate::decide::rules::fitness::{NoRight, half_rewound, may_be_promoted, no_right, refuse};
 use crate::decide::rules::nodes::others;
 use crate::decide::standby::election::{Standing, later_timeline, standing};
 use crate::decide::steps::{SUCCESS, best_effort, fail, require, require_once};
@@ -32,9 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// shows that no other standby has more. Where commits must wait come what may, they do by the names with which
 /// the server was launched. And WAL must not arrive: the primary would live, and hold the lock.
 fn dispensable(settings: &Settings, seen: &Observation, cluster: &Cluster) -> Option<WalPosition> {
-    let begun = seen.taken.0.iter().any(|attempt| matches!(attempt.step, Step::CreateLock(_)));
-    let refused = no_right(settings, cluster, &seen.files).is_some() && !begun;
-    if refused || is_outdone(settings, cluster) {
+    if right_refused(settings, seen, cluster).is_some() || is_outdone(settings, cluster) {
         return None;
     }
     let held = !matches!(seen.instance.postmaster, Postmaster::Running { held: None, .. });
@@ -46,6 +44,12 @@ fn dispensable(settings: &Settings, seen: &Observation, cluster: &Cluster) -> Op
     (!held && !receives && complete && simple)
         .then_some(WalPosition { timeline, lsn: Lsn::default() })
         .filter(|mine| later_timeline(settings, cluster, *mine).is_none())
+}
+
+/// Returns why this node may not be promoted. The lock that this promotion has made says nothing against it.
+fn right_refused(settings: &Settings, seen: &Observation, cluster: &Cluster) -> Option<NoRight> {
+    let begun = seen.taken.0.iter().any(|attempt| matches!(attempt.step, Step::CreateLock(_)));
+    no_right(settings, cluster, &seen.files).filter(|_| !begun)
 }
 
 /// Tells whether a node has, by the record, all that was ever acknowledged.
@@ -126,9 +130,7 @@ pub(in crate::decide) fn promote(
     if seen.taken.done(&Step::PromoteServer) {
         return Verdict::Wait(Reason::PromotionEnds);
     }
-    // The lock that this promotion has made says nothing against it.
-    let begun = seen.taken.0.iter().any(|attempt| matches!(attempt.step, Step::CreateLock(_)));
-    if let Some(why) = no_right(settings, cluster, &seen.files).filter(|_| !begun) {
+    if let Some(why) = right_refused(settings, seen, cluster) {
         return refuse(why, cluster);
     }
     if seen.time.elapsed < PATIENCE {
