@@ -112,7 +112,8 @@ fn prepare(
         timeout,
     };
     let engine = Engine::new(request, &settings);
-    let world = World::new(settings, user, local, tools, clock, facts::retry_interval_unset);
+    let unset = facts::retry_interval_unset(&settings, &user);
+    let world = World::new(settings, user, local, tools, clock, unset);
     Ok((world, engine))
 }
 

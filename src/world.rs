@@ -80,7 +80,7 @@ pub struct World {
 }
 
 impl World {
-    /// Opens the handles of an instance; `retry_interval_unset` looks at the server's configuration.
+    /// Opens the handles of an instance.
     #[must_use]
     pub fn new(
         settings: Settings,
@@ -88,10 +88,10 @@ impl World {
         local: NodeName,
         tools: Tools,
         clock: Clock,
-        retry_interval_unset: fn(&Settings, &User) -> bool,
+        retry_interval_unset: bool,
     ) -> Self {
         Self {
-            retry_interval_unset: retry_interval_unset(&settings, &user),
+            retry_interval_unset,
             version: Version::of_directory(&settings, &user).ok(),
             session: Session::new(&settings, &user),
             log_mark: None,

@@ -12,9 +12,10 @@ use crate::model::cluster::{Cluster, ClusterNode, ClusterRole, Membership};
 use crate::model::instance::{Answer, PrimaryReport};
 use crate::model::notification::Notification;
 use crate::model::observation::{ClusterView, Observation};
-use crate::model::settings::{ReplicationMode, Settings};
+use crate::model::settings::Settings;
 use crate::observe::Observer;
 use crate::ocf::exit_code::ExitCode;
+use crate::ocf::settings::mode_word;
 
 pub(super) const SHOW: OperatorCommand = OperatorCommand {
     name: "show",
@@ -64,12 +65,7 @@ fn run(matches: &ArgMatches) -> ExitCode {
 
 /// Returns what there is to say.
 fn lines(settings: &Settings, seen: &Observation) -> Vec<String> {
-    let mode = match settings.rep_mode {
-        ReplicationMode::None => "none",
-        ReplicationMode::Async => "async",
-        ReplicationMode::Sync => "sync",
-        ReplicationMode::Slave => "slave",
-    };
+    let mode = mode_word(settings.rep_mode);
     let resource = &settings.resource;
     let mut lines =
         vec![format!("{resource}: {} rep_mode={mode}", settings.pgdata.display()), server(seen)];

@@ -66,12 +66,10 @@ pub(super) fn open(wanted: Option<&str>) -> Result<World, NoTarget> {
     if !acting_as_root() && !user.is_me() {
         return Err(NoTarget::NotAllowed(settings.pgdba.clone()));
     }
+    let host_name = || NodeName::new(&facts::host_name());
     let local = tools.local_node(clock.within(TOOL)).unwrap_or_else(|_| host_name());
-    Ok(World::new(settings, user, local, tools, clock, facts::retry_interval_unset))
-}
-
-fn host_name() -> NodeName {
-    NodeName::new(&facts::host_name())
+    let unset = facts::retry_interval_unset(&settings, &user);
+    Ok(World::new(settings, user, local, tools, clock, unset))
 }
 
 /// Takes the parameters of the resource that is meant from the cluster information base.

@@ -107,14 +107,17 @@ mod tests {
     /// To renew it: `UPDATE_SNAPSHOT=1 cargo test meta_data`, then read the difference.
     const SNAPSHOT: &str = "ocf/meta-data.xml";
 
+    fn assert_reviewed(made: &str, file: &str) {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+        if Environment::from_process().filled("UPDATE_SNAPSHOT").is_some() {
+            std::fs::write(&path, made).expect("the snapshot can be written");
+        }
+        assert_eq!(made, std::fs::read_to_string(&path).expect("the snapshot can be read"));
+    }
+
     #[test]
     fn the_meta_data_is_the_reviewed_one() {
-        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(SNAPSHOT);
-        if Environment::from_process().filled("UPDATE_SNAPSHOT").is_some() {
-            std::fs::write(&path, meta_data()).expect("the snapshot can be written");
-        }
-        let snapshot = std::fs::read_to_string(&path).expect("the snapshot can be read");
-        assert_eq!(meta_data(), snapshot);
+        assert_reviewed(&meta_data(), SNAPSHOT);
     }
 
     /// The page of the parameters for people, from the same table.
@@ -142,11 +145,7 @@ mod tests {
 
     #[test]
     fn the_page_of_the_parameters_is_the_reviewed_one() {
-        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(PAGE);
-        if Environment::from_process().filled("UPDATE_SNAPSHOT").is_some() {
-            std::fs::write(&path, page()).expect("the page can be written");
-        }
-        assert_eq!(page(), std::fs::read_to_string(&path).expect("the page can be read"));
+        assert_reviewed(&page(), PAGE);
     }
 
     #[test]

@@ -38,23 +38,23 @@ impl Tools {
 fn parse(xml: &str) -> Result<Vec<Primitive>, PacemakerError> {
     let document = Document::parse(xml)?;
     let root = document.root_element();
-    let is_ours = |node: &Node<'_, '_>| {
+    let ours = |node: Node<'_, '_>| {
         let template = node.attribute("template").and_then(|id| template(root, id));
         let kind = node.attribute("type").or_else(|| template.and_then(|t| t.attribute("type")));
-        node.has_tag_name("primitive") && kind == Some(AGENT)
-    };
-    let primitive = |node: Node<'_, '_>| {
+        if kind != Some(AGENT) {
+            return None;
+        }
         let id = node.attribute("id")?.to_owned();
         let mut parameters = parameters(node);
-        let inherited = node.attribute("template").and_then(|id| template(root, id));
-        for (name, value) in inherited.into_iter().flat_map(self::parameters) {
+        for (name, value) in template.into_iter().flat_map(self::parameters) {
             if parameters.iter().all(|(known, _)| *known != name) {
                 parameters.push((name, value));
             }
         }
         Some(Primitive { id, parameters })
     };
-    Ok(root.descendants().filter(is_ours).filter_map(primitive).collect())
+    let primitives = root.descendants().filter(|node| node.has_tag_name("primitive"));
+    Ok(primitives.filter_map(ours).collect())
 }
 
 fn template<'a, 'i>(root: Node<'a, 'i>, id: &str) -> Option<Node<'a, 'i>> {
