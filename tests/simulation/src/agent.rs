@@ -1,5 +1,6 @@
 //! The agent on a host: its engine, one step at a time, with the world moving between any two of them.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use pgsql_ha::decide::decide;
@@ -7,6 +8,7 @@ use pgsql_ha::engine::{Engine, Next, Request};
 use pgsql_ha::model::action::Action;
 use pgsql_ha::model::cluster::Cluster;
 use pgsql_ha::model::notification::Notification;
+use pgsql_ha::model::settings::Settings;
 use pgsql_ha::model::step::Step;
 use pgsql_ha::model::verdict::{Outcome, Reason, Verdict};
 
@@ -150,10 +152,9 @@ fn advance(world: &mut World, id: HostId, mut running: Running) -> Progress {
         take(world, id, &mut running, step);
         return Progress::Goes(Box::new(running));
     }
-    let asked = &world.versions[running.order.version];
-    let settings = inject::settings(world.options.mutation, &world.hosts[id].name, asked);
-    let settings = settings.into_owned();
-    if let Some(outcome) = running.engine.out_of_time(&settings, running.elapsed(world.now)) {
+    let elapsed = running.elapsed(world.now);
+    let over = running.engine.out_of_time(&settings(world, id, &running), elapsed);
+    if let Some(outcome) = over {
         end(world, id, running, Some(outcome));
         return Progress::Over;
     }
@@ -163,6 +164,7 @@ fn advance(world: &mut World, id: HostId, mut running: Running) -> Progress {
     if let Some(mutation) = world.options.mutation {
         inject::distort(mutation, &mut seen, running.order.action);
     }
+    let settings = settings(world, id, &running);
     let verdict = decide(running.order.action, &settings, &seen);
     let verdict = inject::replace(world.options.mutation, &seen, running.order.action, verdict);
     if let Verdict::Wait(Reason::HistoryOf(_) | Reason::CheckpointOf(_)) = verdict {
@@ -188,6 +190,12 @@ fn advance(world: &mut World, id: HostId, mut running: Running) -> Progress {
             Progress::Waits(Box::new(running))
         }
     }
+}
+
+/// The parameters with which the action was called, as the mutation has them.
+fn settings<'a>(world: &'a World, id: HostId, running: &Running) -> Cow<'a, Settings> {
+    let asked = &world.versions[running.order.version];
+    inject::settings(world.options.mutation, &world.hosts[id].name, asked)
 }
 
 fn take(world: &mut World, id: HostId, running: &mut Running, step: Step) {

@@ -199,7 +199,7 @@ fn spread(world: &mut World, author: HostId, step: &Step) {
 
 /// Says where a host's WAL ends, as the shell agent does: without its timeline.
 pub fn say_location(world: &mut World, author: HostId, location: Option<Lsn>) {
-    let group = world.groups.iter().find(|group| group.members.contains(&author));
+    let group = world.group_of(author);
     let members = group.map_or(vec![author], |group| group.members.clone());
     for member in members {
         post(world, member, Change::Location(author, location));
@@ -212,7 +212,7 @@ pub fn deliver(world: &mut World) {
         deliver_late(world, id);
     }
     let whole = |id: &HostId| {
-        let group = world.groups.iter().find(|group| group.members.contains(id));
+        let group = world.group_of(*id);
         let hears = |other: &HostId| world.hosts[*other].on && world.links.both_ways(*id, *other);
         group.is_some_and(|group| group.members.iter().all(hears))
     };

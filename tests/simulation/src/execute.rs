@@ -191,7 +191,7 @@ fn end_receiver(world: &mut World, id: HostId) {
 
 /// Writes into the cluster, which may be slow, refuse, or do it after all.
 fn write(world: &mut World, id: HostId, running: &mut Running, step: &Step) -> Result<(), String> {
-    let group = world.groups.iter().find(|group| group.members.contains(&id));
+    let group = world.group_of(id);
     let reached = |other: &HostId| world.hosts[*other].on && world.links.both_ways(id, *other);
     // A write is ordered among all members: while one of them is gone and not missed yet, it waits.
     let settled = group

@@ -133,8 +133,8 @@ pub fn start(world: &mut World, id: HostId) {
 /// Once the cluster knows that the last primary runs again, it is the primary, whoever started it.
 pub fn adopted(world: &mut World, id: HostId) {
     let last = world.last_promotion.is_some_and(|(last, ..)| last == id);
-    let joined = world.hosts.iter().filter(|host| host.joined).count();
-    let group = world.groups.iter().find(|group| group.members.contains(&id));
+    let joined = world.joined();
+    let group = world.group_of(id);
     let fit = |node: &ClusterNode| {
         let recorded = &node.data_status;
         let right = matches!(
@@ -195,7 +195,7 @@ fn calm(world: &World) -> Option<Vec<HostId>> {
     };
     // Beside an old primary that was started by hand a record from older days is a hand too many.
     let alone = world.ids().filter(|id| serves(world, *id)).count() == 1;
-    let joined = world.hosts.iter().filter(|host| host.joined).count();
+    let joined = world.joined();
     let rests = |group: &Group| group.members == members && group.plan.is_none() && !group.changed;
     let rests = world.groups.iter().any(rests) && world.moved_away.is_none();
     (rests && alone && members.len() == joined && members.iter().any(well)).then_some(members)

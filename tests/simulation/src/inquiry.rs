@@ -25,7 +25,7 @@ pub fn read(world: &mut World, id: HostId, primary: &NodeName, rejoin: Rejoin) -
         return (Evidence { own: Err(error()), primary: Err(error()) }, 0);
     }
     let (theirs, took) = ask(world, id, primary, rejoin);
-    let own = Ok(match world.hosts[id].server.phase == Phase::Standby {
+    let own = Ok(match runs {
         true => running_data(world, id),
         false => own_data(world, id, theirs.as_ref().ok()),
     });

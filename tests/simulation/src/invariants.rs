@@ -117,7 +117,7 @@ pub fn is_sync(world: &World, id: HostId) -> bool {
 /// Tells whether there is no fencing, and no quorum that would keep two partitions from acting: both may then have a
 /// primary, and what one of them acknowledged alone is lost when they meet.
 pub fn is_loose(world: &World) -> bool {
-    let joined = world.hosts.iter().filter(|host| host.joined).count();
+    let joined = world.joined();
     world.options.scope.has(Part::Unfenced) && (joined <= 2 || world.options.ignore_quorum)
 }
 
@@ -176,7 +176,7 @@ fn the_fit_have_everything(world: &mut World) {
         return;
     };
     let mut faults = Vec::new();
-    let joined = world.hosts.iter().filter(|host| host.joined).count();
+    let joined = world.joined();
     // Where quorum is ignored, a majority is as good as any other partition: it may know less than a smaller one.
     if world.options.ignore_quorum && joined > 2 {
         return;
@@ -363,7 +363,7 @@ pub fn forbidden(world: &mut World, id: HostId, invariant: Invariant) {
 
 /// Tells whether a promoted node is on record as the latest, unless its partition is younger than the action.
 fn on_record(world: &World, id: HostId, began: Tick) -> bool {
-    let group = world.groups.iter().find(|group| group.members.contains(&id));
+    let group = world.group_of(id);
     group.is_none_or(|group| {
         let recorded = &world.hosts[group.coordinator].cib.nodes[id].data_status;
         group.settled_at > began || *recorded == Some(DataStatus::Latest)

@@ -86,7 +86,7 @@ fn is_new(world: &World, id: HostId) -> bool {
 
 fn form(world: &mut World, members: Vec<HostId>) {
     // Votes are those of Corosync's list of nodes, whatever the cluster information base lists.
-    let all = world.hosts.iter().filter(|host| host.joined).count();
+    let all = world.joined();
     for id in &members {
         let host = &mut world.hosts[*id];
         host.seen_all |= members.len() == all;

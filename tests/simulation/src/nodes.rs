@@ -155,7 +155,7 @@ pub fn change_agent(world: &mut World, id: HostId) {
 /// Lets a host join the cluster: with a copy of the primary, or with data from long ago.
 pub fn join(world: &mut World) {
     // Nobody adds a host while another is away.
-    let joined = world.hosts.iter().filter(|host| host.joined).count();
+    let joined = world.joined();
     if in_charge(world).is_none_or(|members| members.len() < joined) {
         return;
     }
@@ -271,7 +271,7 @@ fn record_latest(world: &mut World) {
 /// Takes a standby's host away for good, as long as the rest can go on without it.
 pub fn leave(world: &mut World, id: HostId) {
     let Some(members) = in_charge(world) else { return };
-    let joined = world.hosts.iter().filter(|host| host.joined).count();
+    let joined = world.joined();
     let enough = (members.len() - 1) * 2 > joined - 1 && joined > 2;
     let primary = world.ids().find(|id| serves(world, *id));
     if !enough || !members.contains(&id) || primary.is_none() || primary == Some(id) {

@@ -201,14 +201,14 @@ fn read_cluster(world: &mut World, id: HostId, running: &Running) -> Result<Clus
     if running.engine.doubts_quorum() {
         cluster.quorum &= world.hosts[id].quorum;
     }
-    cluster.quorum_rule = match world.hosts.iter().filter(|host| host.joined).count() {
+    cluster.quorum_rule = match world.joined() {
         0..=2 => QuorumRule::TwoNodes,
         _ => QuorumRule::Majority,
     };
     let mut listed = world.hosts.iter().map(|host| host.listed);
     cluster.nodes.retain(|_| listed.next().unwrap_or(true));
     if running.engine.needs().positions {
-        let group = world.groups.iter().find(|group| group.members.contains(&id));
+        let group = world.group_of(id);
         for node in &mut cluster.nodes {
             let Some(other) = world.id(&node.name) else { continue };
             let together = group.is_some_and(|group| group.members.contains(&other));

@@ -201,7 +201,7 @@ fn order(world: &mut World, hosts: &[HostId], action: Action, lists: &Notificati
 
 /// Returns the parameters that a host's actions get: those of its coordinator's copy.
 pub fn version(world: &World, id: HostId) -> usize {
-    let group = world.groups.iter().find(|group| group.members.contains(&id));
+    let group = world.group_of(id);
     world.hosts[group.map_or(id, |group| group.coordinator)].version
 }
 
@@ -300,7 +300,7 @@ fn after_monitor(known: &mut Known, probe: bool, outcome: Option<&Outcome>) {
 /// Puts the role into the history that every member of the partition reads.
 fn show(world: &mut World, id: HostId, role: ClusterRole) {
     world.hosts[id].known.shown = role;
-    let group = world.groups.iter().find(|group| group.members.contains(&id));
+    let group = world.group_of(id);
     let members = group.map_or(vec![id], |group| group.members.clone());
     for member in members {
         cib::post(world, member, Change::Role(id, role));

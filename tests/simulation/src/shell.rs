@@ -151,8 +151,8 @@ const SCORES: Tick = 25;
 /// Counts how long the last primary serves in touch with most hosts.
 pub fn reign(world: &mut World) {
     let Some((last, ..)) = world.last_promotion else { return };
-    let group = world.groups.iter().find(|group| group.members.contains(&last));
-    let joined = world.hosts.iter().filter(|host| host.joined).count();
+    let group = world.group_of(last);
+    let joined = world.joined();
     let in_touch = group.is_some_and(|group| group.members.len() * 2 > joined);
     world.last_reign.0 += u64::from(in_touch && serves(world, last));
 }
@@ -164,8 +164,8 @@ pub fn reign(world: &mut World) {
 /// ahead of it, and only visits it, for as long as that one does not notice; with a lock it is noticed.
 pub fn is_kept(world: &World, id: HostId) -> bool {
     let (reigned, by_shell) = world.last_reign;
-    let joined = world.hosts.iter().filter(|host| host.joined).count();
-    let group = world.groups.iter().find(|group| group.members.contains(&id));
+    let joined = world.joined();
+    let group = world.group_of(id);
     let members = group.map_or(0, |group| group.members.len());
     let all_read_it = members * 2 > joined && joined > 2;
     // Its own copy says that it has no right: it is promoted for a score that was left.
@@ -193,10 +193,10 @@ pub fn is_kept(world: &World, id: HostId) -> bool {
 /// Tells whether a promotion counts: one by the shell agent that goes on although its partition has lost the others, with
 /// a record that they do not read, does not.
 pub fn counts(world: &World, id: HostId) -> bool {
-    let group = world.groups.iter().find(|group| group.members.contains(&id));
+    let group = world.group_of(id);
     let together = |other: HostId| group.is_some_and(|group| group.members.contains(&other));
     let apart = |other: &HostId| world.hosts[*other].on && !together(*other);
-    let joined = world.hosts.iter().filter(|host| host.joined).count();
+    let joined = world.joined();
     let most = group.is_some_and(|group| group.members.len() * 2 > joined);
     !world.hosts[id].shell || most || world.ids().filter(apart).count() == 0
 }

@@ -119,6 +119,16 @@ pub struct World {
 }
 
 impl World {
+    /// How many hosts have joined the cluster.
+    pub fn joined(&self) -> usize {
+        self.hosts.iter().filter(|host| host.joined).count()
+    }
+
+    /// The partition that a host is in.
+    pub fn group_of(&self, id: HostId) -> Option<&Group> {
+        self.groups.iter().find(|group| group.members.contains(&id))
+    }
+
     pub fn new(options: Options) -> Self {
         let settings = settings::of(&options);
         let mut chance = fastrand::Rng::with_seed(options.seed);
